@@ -1,0 +1,94 @@
+"""What the plug-in reads from the environment.
+
+=======================  ==========================  =============================================
+variable                 default                     meaning
+=======================  ==========================  =============================================
+``XYLEM_PUSH``           ``tcp://127.0.0.1:7600``    the relay's push endpoint, tcp:// or ipc://
+``XYLEM_BUFFER_BYTES``   ``8388608``                 memory for events that wait for the relay
+``XYLEM_MIRROR``         empty                       groups that also go to the broker, by comma
+=======================  ==========================  =============================================
+
+A value that cannot work is refused when the first dispatcher is built, because a worker that
+starts and then sends its events nowhere is found out much later.
+"""
+
+import os
+import re
+from typing import FrozenSet, NamedTuple
+
+from celery.exceptions import ImproperlyConfigured
+
+PUSH_DEFAULT = 'tcp://127.0.0.1:7600'
+BUFFER_BYTES_DEFAULT = 8 * 1024 * 1024
+#: Longest path that fits a Unix socket's address (sun_path holds 108 bytes, the last one zero).
+IPC_PATH_BYTES_MAX = 107
+
+_TCP = re.compile(r'tcp://(\[[0-9A-Fa-f:.%\w]+\]|[\w.-]+):([0-9]{1,5})')
+
+
+class Settings(NamedTuple):
+    """The plug-in's settings, checked."""
+
+    #: Address of the relay's push endpoint as ZeroMQ writes it.
+    push: str = PUSH_DEFAULT
+    #: Bound on the memory of events that wait for the relay, bytes.
+    buffer_bytes: int = BUFFER_BYTES_DEFAULT
+    #: Groups whose events also go to the broker (a group is an event type's text before its
+    #: first dash, as ``celery.events.event.group_from`` has it).
+    mirror: FrozenSet[str] = frozenset()
+
+    @classmethod
+    def from_environment(cls, environ=os.environ):
+        """Read and check the settings; raise `ImproperlyConfigured` naming the variable."""
+        return cls(
+            push=_push(environ.get('XYLEM_PUSH') or PUSH_DEFAULT),
+            buffer_bytes=_buffer_bytes(environ.get('XYLEM_BUFFER_BYTES') or BUFFER_BYTES_DEFAULT),
+            mirror=_mirror(environ.get('XYLEM_MIRROR') or ''),
+        )
+
+
+def _push(url):
+    url = url.strip()
+    if url.startswith('ipc://'):
+        return _ipc(url)
+    match = _TCP.fullmatch(url)
+    if not match:
+        raise _refusal('XYLEM_PUSH', url, 'expected tcp://HOST:PORT or ipc://PATH')
+    if not 1 <= int(match.group(2)) <= 65535:
+        raise _refusal('XYLEM_PUSH', url, 'the port must be between 1 and 65535')
+    return url
+
+
+def _ipc(url):
+    path_bytes = len(os.fsencode(url[len('ipc://'):]))
+    if not path_bytes:
+        raise _refusal('XYLEM_PUSH', url, 'the path is missing')
+    if path_bytes > IPC_PATH_BYTES_MAX:
+        raise _refusal('XYLEM_PUSH', url,
+                       f'the path has {path_bytes} bytes, a Unix socket takes '
+                       f'{IPC_PATH_BYTES_MAX}')
+    return url
+
+
+def _buffer_bytes(text):
+    try:
+        buffer_bytes = int(text)
+    except ValueError:
+        buffer_bytes = 0
+    if buffer_bytes < 1:
+        raise _refusal('XYLEM_BUFFER_BYTES', text, 'expected a whole number of bytes above zero')
+    return buffer_bytes
+
+
+def _mirror(text):
+    groups = frozenset(group.strip() for group in text.split(',') if group.strip())
+    for group in groups:
+        if not re.fullmatch(r'\w+', group):
+            raise _refusal('XYLEM_MIRROR', text,
+                           f'{group!r} is not a group: a group is the text before the first '
+                           f'dash of an event type, such as worker or task')
+    return groups
+
+
+def _refusal(variable, value, reason):
+    return ImproperlyConfigured(f'{variable}={value!r}: {reason}')

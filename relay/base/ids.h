@@ -1,0 +1,21 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+
+namespace xylem {
+
+// One life of a relay: the wall clock in microseconds when it started, so that later is larger.
+struct Epoch {
+  std::uint64_t value = 0;
+  friend constexpr auto operator<=>(Epoch, Epoch) = default;
+};
+
+// An event's position in one epoch's order, from 1; never reused. 0 is "none".
+struct Sequence {
+  std::uint64_t value = 0;
+  friend constexpr auto operator<=>(Sequence, Sequence) = default;
+  [[nodiscard]] constexpr Sequence after(std::uint64_t events) const { return {value + events}; }
+};
+
+}  // namespace xylem

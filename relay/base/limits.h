@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace xylem {
+
+// Limits that belong to the protocol, not to one relay's configuration: both ends rely on them.
+// docs/protocol.md §2 lists them; exceeding one is a Refusal with a name and a counter.
+inline constexpr std::size_t kRoutingKeyBytesMax = 245;  // libzmq 4.3.4 garbles longer topics
+inline constexpr std::size_t kKeyWordsMax = 32;
+inline constexpr std::size_t kPatternWordsMax = 32;
+inline constexpr std::size_t kPatternHashesMax = 2;
+inline constexpr std::size_t kPatternsPerSubscriberMax = 256;
+inline constexpr std::size_t kEventsPerBatchMax = 4096;
+inline constexpr std::size_t kEventsPerListMax =
+    2048;  // of one JSON list, so that a batch holds it
+inline constexpr std::size_t kJsonDepthMax = 32;
+
+// Limits a relay may be configured with, and their defaults. Units are in the names.
+struct SourceLimits {
+  std::size_t message_bytes_max = std::size_t{1} << 20;
+  std::size_t event_bytes_max = std::size_t{64} << 10;
+};
+
+// Text such as "64KiB", "1 MiB", "4096": binary units, or plain bytes.
+[[nodiscard]] bool parse_bytes(const char* text, std::uint64_t& bytes);
+
+}  // namespace xylem

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "relay/base/result.h"
+#include "relay/transport/address.h"
+
+namespace xylem::cli {
+
+// What the program answers to the shell.
+enum ExitCode : int {
+  kFine = 0,
+  kFailed = 1,
+  kUsage = 2,
+  kLeftBehind = 3,  // stopped with work left behind
+  kBadConfiguration = 78,
+};
+
+// Each sub-command adds itself to `app` and sets `run` when it was chosen; it returns an ExitCode.
+using Run = std::function<int()>;
+void add_serve(CLI::App& app, Run& run);
+void add_emit(CLI::App& app, Run& run);
+void add_dump(CLI::App& app, Run& run);
+void add_route(CLI::App& app, Run& run);
+void add_check(CLI::App& app, Run& run);
+void add_bench(CLI::App& app, Run& run);
+
+// One line on stderr, "xylem: ...", and kFailed; or kUsage, for what was wrong on the command line.
+int failed(std::string_view sentence);
+int misused(std::string_view sentence);
+
+// `given`, else the environment variable, else the default.
+[[nodiscard]] Result<Address> endpoint(const std::string& given, const char* variable,
+                                       const char* fallback);
+
+// The process's variables, as ConfigSources takes them.
+[[nodiscard]] std::vector<std::string> environment();
+
+// True if people look at it, rather than a pipe or a file.
+[[nodiscard]] bool is_terminal(int fd);
+
+// Makes SIGINT and SIGTERM set a flag and end blocking calls, for commands that run until Ctrl-C.
+void watch_for_interrupt();
+[[nodiscard]] bool interrupted();
+
+}  // namespace xylem::cli

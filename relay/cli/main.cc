@@ -1,0 +1,36 @@
+#include <malloc.h>
+
+#include "relay/base/version.h"
+#include "relay/cli/command.h"
+
+namespace {
+
+// Batches come and go at up to a megabyte each. glibc would map and unmap every one above 128 KiB,
+// and each time the kernel would fill in its pages anew.
+void keep_batch_memory() {
+  ::mallopt(M_MMAP_THRESHOLD, 64 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace xylem::cli;
+  keep_batch_memory();
+  CLI::App app{"xylem carries the events of task workers to everyone who watches them"};
+  app.name("xylem");
+  app.set_version_flag("--version", "xylem " + std::string(xylem::kVersion));
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 fine, 1 failed, 2 usage, 3 stopped with work left behind, 78 bad "
+      "configuration.\n`xylem COMMAND --help` says more.");
+  Run run;
+  for (const auto add : {add_serve, add_emit, add_dump, add_route, add_check, add_bench})
+    add(app, run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kFine : kUsage;
+  }
+  return run();
+}

@@ -1,0 +1,137 @@
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "relay/base/log.h"
+#include "relay/base/version.h"
+#include "relay/cli/command.h"
+#include "relay/node/config.h"
+#include "relay/node/node.h"
+#include "relay/node/signals.h"
+
+namespace xylem::cli {
+namespace {
+
+constexpr Duration kSignalWait = std::chrono::seconds(1);
+
+std::string joined(const std::vector<Address>& addresses) {
+  std::vector<std::string> texts;
+  for (const Address& address : addresses) texts.push_back(address.text());
+  return texts.empty() ? "off" : fmt::format("{}", fmt::join(texts, " "));
+}
+
+// Where it listens: for people a line each, for scripts one JSON line on stdout once it is ready.
+void announce(const Node& node) {
+  nlohmann::ordered_json json{{"ready", true}};
+  for (const auto& [name, addresses] : node.endpoints()) {
+    XYLEM_LOG(info, "{:<8} {}", name, joined(addresses));
+    json[name] = nlohmann::ordered_json::array();
+    for (const Address& address : addresses) json[name].push_back(address.text());
+  }
+  XYLEM_LOG(info, "ready");
+  if (!is_terminal(STDOUT_FILENO)) {
+    std::printf("%s\n", json.dump().c_str());
+    std::fflush(stdout);
+  }
+}
+
+void reload(Node& node, const ConfigSources& sources) {
+  const auto config = load_config(sources);
+  if (!config) {
+    node.refuse_reload();
+    XYLEM_LOG(error, "reload refused, the running configuration stays:\n{}",
+              text_of(config.error()));
+    return;
+  }
+  if (const auto done = node.reload(*config); !done) {
+    XYLEM_LOG(error, "reload refused: {}", done.error().message);
+  } else {
+    XYLEM_LOG(info, "configuration reloaded");
+  }
+}
+
+// libzmq aborts when an ipc listener runs out of descriptors, so as many are asked for as may be
+// had.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int report(const StopReport& stopped) {
+  for (const StopReport::Line& line : stopped.lines) {
+    if (line.late) XYLEM_LOG(error, "{} did not stop by the deadline", line.agent);
+    if (line.events_left != 0)
+      XYLEM_LOG(warning, "{} left {} events behind", line.agent, line.events_left);
+  }
+  if (!stopped.any_late() && stopped.events_left() == 0) {
+    XYLEM_LOG(info, "stopped; nothing left behind");
+    return kFine;
+  }
+  return kLeftBehind;
+}
+
+int serve(const ConfigSources& sources) {
+  const auto config = load_config(sources);
+  if (!config) {
+    std::fputs(text_of(config.error()).c_str(), stderr);
+    return kBadConfiguration;
+  }
+  set_log_level(config->log_level);
+  raise_descriptor_limit();
+  Signals signals;
+  const SystemClock clock;
+  XYLEM_LOG(info, "xylem {}, process {}", kVersion, ::getpid());
+  Node node(*config, clock);
+  if (const auto started = node.start(); !started) return failed(started.error().message);
+  announce(node);
+
+  for (;;) {
+    const auto signal = signals.wait(kSignalWait);
+    if (signal == Signals::Signal::stop) break;
+    if (signal == Signals::Signal::reload) reload(node, sources);
+  }
+  const Duration patience = node.config().drain_deadline;
+  XYLEM_LOG(info, "stopping; up to {} ms to deliver what was accepted (again: at once)",
+            std::chrono::duration_cast<std::chrono::milliseconds>(patience).count());
+  const auto hurry = [&signals] { return signals.wait(Duration(0)) == Signals::Signal::stop; };
+  const StopReport stopped = node.stop(clock.now() + patience, hurry);
+  const int code = report(stopped);
+  // A thread that did not end still has its sockets, and closing the context would wait for it.
+  if (stopped.any_late()) std::_Exit(code);
+  return code;
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, Run& run) {
+  auto sources = std::make_shared<ConfigSources>();
+  CLI::App* command =
+      app.add_subcommand("serve", "Run a relay. Every option has a default, so no file is needed");
+  command->add_option("-c,--config", sources->file,
+                      "TOML file; configs/relay.toml has every option");
+  command
+      ->add_option("--set", sources->assignments,
+                   "KEY=VALUE, stronger than the file; may be repeated")
+      ->allow_extra_args(false);
+  command->add_flag("--insecure", sources->insecure,
+                    "Allow listening beyond loopback without encryption or authentication");
+  command->footer(
+      "SIGTERM or Ctrl-C delivers what was accepted, then stops; a second one stops at once.\n"
+      "SIGHUP reads the configuration again and takes over all of it or nothing.\n"
+      "When it is ready, and stdout is not a terminal, one JSON line there says where it listens.");
+  command->callback([sources, &run] {
+    run = [sources] {
+      sources->environment = environment();
+      return serve(*sources);
+    };
+  });
+}
+
+}  // namespace xylem::cli

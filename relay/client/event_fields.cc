@@ -1,0 +1,86 @@
+#include "relay/client/event_fields.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <iterator>
+
+#include "relay/base/utf8.h"
+
+namespace xylem {
+namespace {
+
+bool is_plain(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
+}
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  while (!text.empty()) {
+    std::size_t plain = 0;
+    while (plain < text.size() && is_plain(text[plain])) ++plain;
+    out.append(text.substr(0, plain));
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    const char c = text.front();
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+      text.remove_prefix(1);
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+      text.remove_prefix(1);
+    } else if (const std::size_t length = utf8_length(text); length != 0) {
+      out.append(text.substr(0, length));
+      text.remove_prefix(length);
+    } else {
+      out += "\xEF\xBF\xBD";
+      text.remove_prefix(1);
+    }
+  }
+  out += '"';
+}
+
+void EventFields::name(std::string_view name) {
+  if (!text_.empty()) text_ += ',';
+  append_json_string(text_, name);
+  text_ += ':';
+}
+
+EventFields& EventFields::add(std::string_view field, std::string_view text) {
+  name(field);
+  append_json_string(text_, text);
+  return *this;
+}
+
+EventFields& EventFields::add(std::string_view field, double number) {
+  if (!std::isfinite(number)) return add_null(field);
+  name(field);
+  fmt::format_to(std::back_inserter(text_), "{}", number);
+  return *this;
+}
+
+EventFields& EventFields::add_integer(std::string_view field, std::int64_t number) {
+  name(field);
+  const fmt::format_int digits(number);
+  text_.append(digits.data(), digits.size());
+  return *this;
+}
+
+EventFields& EventFields::add_unsigned(std::string_view field, std::uint64_t number) {
+  name(field);
+  const fmt::format_int digits(number);
+  text_.append(digits.data(), digits.size());
+  return *this;
+}
+
+EventFields& EventFields::add_json(std::string_view field, std::string_view json) {
+  name(field);
+  text_ += json;
+  return *this;
+}
+
+}  // namespace xylem

@@ -1,0 +1,120 @@
+#include "relay/client/outbox.h"
+
+#include <cstring>
+
+namespace xylem {
+namespace {
+constexpr int kLingerMs = 500;
+}
+
+Outbox::Outbox(Options options, Context& context)
+    : options_(std::move(options)),
+      context_(context),
+      open_(options_.batch_bytes_full, options_.event_bytes_max) {}
+
+Result<void> Outbox::on_start() {
+  SocketOptions socket;
+  socket.send_hwm = options_.send_hwm;
+  socket.linger_ms = kLingerMs;
+  socket.immediate = true;  // what waits, waits here, where it is counted
+  if (auto made = Socket::open(socket_, context_, SocketKind::push, socket); !made) return made;
+  if (auto connected = socket_->connect(options_.relay); !connected) return connected;
+  fd_ = socket_->fd();
+  return {};
+}
+
+bool Outbox::put(std::string_view key, std::string_view body, std::int64_t timestamp_us,
+                 bool wake) {
+  bool ring = wake;
+  {
+    const std::lock_guard lock(mutex_);
+    ++figures_.offered;
+    const bool no_room = full_bytes_ + open_.bytes() + body.size() > options_.waiting_bytes_max;
+    if (no_room || body.size() > options_.event_bytes_max) {
+      ++figures_.dropped;
+      return false;
+    }
+    std::memcpy(open_.place(body.size()), body.data(), body.size());
+    open_.add(key, 0, static_cast<std::uint32_t>(body.size()), timestamp_us);
+    open_.keep(body.size());
+    ++figures_.waiting;
+    if (open_.full()) {
+      full_.push_back(open_.finish());
+      full_bytes_ += full_.back()->frame().size();
+      ring = true;
+    }
+  }
+  if (ring) bell_->ring();
+  return true;
+}
+
+void Outbox::count_unfit() {
+  const std::lock_guard lock(mutex_);
+  ++figures_.offered;
+  ++figures_.dropped;
+}
+
+bool Outbox::nothing_waits() const { return full_.empty() && open_.empty(); }
+
+bool Outbox::take_front() {
+  const std::lock_guard lock(mutex_);
+  if (nothing_waits()) return false;
+  if (full_.empty()) {
+    full_.push_back(open_.finish());
+    full_bytes_ += full_.back()->frame().size();
+  }
+  at_hand_ = BatchRef(std::move(full_.front()));
+  full_.erase(full_.begin());
+  return true;
+}
+
+// A socket that was writable can lose its only connection before it is written to; then the batch
+// at hand waits for the next.
+bool Outbox::send_front() {
+  if (!at_hand_ && !take_front()) return false;
+  Frame frame(at_hand_);
+  if (socket_->send(frame) != SendOutcome::sent) return false;
+  const std::lock_guard lock(mutex_);
+  full_bytes_ -= at_hand_->frame().size();
+  figures_.waiting -= at_hand_->size();
+  figures_.sent += at_hand_->size();
+  at_hand_ = {};
+  return true;
+}
+
+std::size_t Outbox::do_work(Instant) {
+  std::size_t sent = 0;
+  while (sent < 16 && socket_->writable() && send_front()) ++sent;
+  return sent;
+}
+
+bool Outbox::has_work() {
+  if (!socket_->writable()) return false;
+  const std::lock_guard lock(mutex_);
+  return at_hand_ || !nothing_waits();
+}
+
+void Outbox::wait_fds(std::vector<int>& fds) const { fds.push_back(fd_); }
+
+Agent::Drain Outbox::drain(Instant now) {
+  while (do_work(now) != 0) {
+  }
+  const std::lock_guard lock(mutex_);
+  return !at_hand_ && nothing_waits() ? Drain::finished : Drain::unfinished;
+}
+
+std::uint64_t Outbox::on_stop() {
+  socket_.reset();
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t left = figures_.waiting;
+  figures_.dropped += left;
+  figures_.waiting = 0;
+  return left;
+}
+
+OutboxFigures Outbox::figures() const {
+  const std::lock_guard lock(mutex_);
+  return figures_;
+}
+
+}  // namespace xylem

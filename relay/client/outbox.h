@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "relay/agent/agent.h"
+#include "relay/agent/agent_runner.h"
+#include "relay/codec/batch_builder.h"
+#include "relay/transport/socket.h"
+
+namespace xylem {
+
+// What a dispatcher has counted since it was made, in events.
+//   offered = sent + dropped + waiting
+struct OutboxFigures {
+  std::uint64_t offered = 0;
+  std::uint64_t sent = 0;     // handed to the connection
+  std::uint64_t dropped = 0;  // the outbox was full, or the event was over a limit
+  std::uint64_t waiting = 0;
+};
+
+// The sending end of the push endpoint: any thread puts events in, one thread of its own sends what
+// is there as one batch. While the relay is away or slow, events wait, bounded in bytes; then put()
+// says no. Nothing here blocks a caller beyond a copy under a mutex (docs/decisions/0004).
+class Outbox final : public Agent {
+ public:
+  struct Options {
+    Address relay;
+    std::size_t waiting_bytes_max = std::size_t{8} << 20;
+    std::size_t batch_bytes_full = std::size_t{128} << 10;
+    std::size_t event_bytes_max = std::size_t{64} << 10;
+    int send_hwm = 64;  // batches that wait in libzmq
+  };
+  Outbox(Options options, Context& context);
+
+  // Any thread. False: it was counted as dropped. REQUIRES a valid key and a JSON object.
+  // The sender wakes at once, or, if `wake` is false, when the batch is full or wake() is called.
+  [[nodiscard]] bool put(std::string_view key, std::string_view body, std::int64_t timestamp_us,
+                         bool wake);
+  void wake() { bell_->ring(); }
+  // An event that could not even be put, for the figures.
+  void count_unfit();
+  [[nodiscard]] OutboxFigures figures() const;
+  // Before the runner starts.
+  void use_bell(Doorbell& bell) { bell_ = &bell; }
+
+  [[nodiscard]] std::string_view name() const override { return "dispatcher"; }
+  [[nodiscard]] Result<void> on_start() override;
+  [[nodiscard]] std::size_t do_work(Instant now) override;
+  [[nodiscard]] bool has_work() override;
+  void wait_fds(std::vector<int>& fds) const override;
+  [[nodiscard]] Drain drain(Instant now) override;
+  [[nodiscard]] std::uint64_t on_stop() override;
+
+ private:
+  [[nodiscard]] bool send_front();
+  [[nodiscard]] bool take_front();
+  [[nodiscard]] bool nothing_waits() const;
+
+  Options options_;
+  Context& context_;
+  Doorbell* bell_ = nullptr;
+
+  // Sender thread only. Full batches wait in order before the open one.
+  std::optional<Socket> socket_;
+  int fd_ = -1;
+  BatchRef at_hand_;  // taken out, and not yet taken by the socket
+
+  mutable std::mutex mutex_;  // guards what follows
+  BatchBuilder open_;
+  std::vector<std::unique_ptr<Batch>> full_;  // oldest first; bounded by waiting_bytes_max
+  std::size_t full_bytes_ = 0;
+  OutboxFigures figures_;
+};
+
+}  // namespace xylem

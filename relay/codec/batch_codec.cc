@@ -1,0 +1,225 @@
+#include "relay/codec/batch_codec.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "relay/base/check.h"
+#include "schema/batch_generated.h"
+
+namespace xylem {
+namespace {
+
+static_assert(sizeof(EventEntry) == sizeof(wire::Entry) &&
+              alignof(EventEntry) == alignof(wire::Entry));
+static_assert(offsetof(EventEntry, offset) == 8 && offsetof(EventEntry, key) == 20,
+              "EventEntry is read where wire::Entry was received");
+
+constexpr flatbuffers::uoffset_t kDepthMax = 4;
+constexpr flatbuffers::uoffset_t kTablesMax = 4;
+
+// Hands a slab to a FlatBufferBuilder, once: the size was computed to be enough.
+class SlabAllocator final : public flatbuffers::Allocator {
+ public:
+  explicit SlabAllocator(std::size_t bytes) : slab_(bytes) {}
+  std::uint8_t* allocate(std::size_t size) override {
+    XYLEM_CHECK(size <= slab_.size() && !used_, "a frame fits the slab it was measured for");
+    used_ = true;
+    return reinterpret_cast<std::uint8_t*>(slab_.begin());
+  }
+  void deallocate(std::uint8_t*, std::size_t) override {}
+  Slab take() { return std::move(slab_); }
+
+ private:
+  Slab slab_;
+  bool used_ = false;
+};
+
+// Bytes that a frame's parts take, and those that nothing else may share: a hostile frame can
+// overlap them so that a stamp, set in place, would rewrite what was checked.
+struct ByteRange {
+  const void* begin;
+  std::size_t size;
+  [[nodiscard]] bool overlaps(const ByteRange& other) const {
+    const auto a = reinterpret_cast<std::uintptr_t>(begin);
+    const auto b = reinterpret_cast<std::uintptr_t>(other.begin);
+    return a < b + other.size && b < a + size;
+  }
+};
+
+bool stamps_stand_alone(const wire::Batch& table, const std::uint8_t* frame) {
+  // Generated tables hide their base; the root read as a plain one shows where fields lie.
+  const auto* root = flatbuffers::GetRoot<flatbuffers::Table>(frame);
+  const std::uint8_t* vtable = root->GetVTable();
+  const auto field = [&](flatbuffers::voffset_t at, std::size_t size) {
+    return ByteRange{root->GetAddressOf(at), size};
+  };
+  const ByteRange stamps[] = {field(wire::Batch::VT_EPOCH, 8),
+                              field(wire::Batch::VT_FIRST_SEQUENCE, 8),
+                              field(wire::Batch::VT_RECEIVED_US, 8)};
+  const ByteRange others[] = {{frame, 8},  // root offset, identifier
+                              {vtable, flatbuffers::ReadScalar<flatbuffers::voffset_t>(vtable)},
+                              {root, sizeof(flatbuffers::soffset_t)},
+                              field(wire::Batch::VT_ENCODING, 1),
+                              field(wire::Batch::VT_KEYS, 4),
+                              field(wire::Batch::VT_ENTRIES, 4),
+                              field(wire::Batch::VT_BODIES, 4),
+                              {table.entries(), 4 + table.entries()->size() * sizeof(wire::Entry)},
+                              {table.bodies(), 4 + std::size_t{table.bodies()->size()}},
+                              {table.keys(), 4 + std::size_t{table.keys()->size()} * 4}};
+  for (const ByteRange& stamp : stamps) {
+    if (stamp.begin == nullptr || reinterpret_cast<std::uintptr_t>(stamp.begin) % 8 != 0)
+      return false;
+    for (const ByteRange& other : stamps) {
+      if (&stamp != &other && stamp.overlaps(other)) return false;
+    }
+    for (const ByteRange& other : others) {
+      if (other.begin != nullptr && stamp.overlaps(other)) return false;
+    }
+    for (const flatbuffers::String* key : *table.keys()) {
+      // With the zero byte behind it, which the readers of the stamped frame insist on.
+      if (stamp.overlaps({key, 4 + std::size_t{key->size()} + 1})) return false;
+    }
+  }
+  return true;
+}
+
+// REQUIRES a frame that is safe to read; the views of its Batch.
+std::unique_ptr<Batch> view_of(Slab slab, std::span<std::byte> frame) {
+  auto* table = flatbuffers::GetMutableRoot<wire::Batch>(frame.data());
+  Batch::Parts parts{};
+  parts.frame = frame;
+  const auto* entries = table->entries();
+  parts.entries = {reinterpret_cast<const EventEntry*>(entries->Data()), entries->size()};
+  parts.keys.reserve(table->keys()->size());
+  for (const flatbuffers::String* key : *table->keys())
+    parts.keys.push_back({{key->c_str(), key->size()}, 0});
+  for (const EventEntry& entry : parts.entries) ++parts.keys[entry.key].events;
+  parts.bodies = {reinterpret_cast<const char*>(table->bodies()->data()), table->bodies()->size()};
+  auto* root = flatbuffers::GetMutableRoot<flatbuffers::Table>(frame.data());
+  const auto stamp_at = [&](flatbuffers::voffset_t field) { return root->GetAddressOf(field); };
+  parts.epoch = reinterpret_cast<std::uint64_t*>(stamp_at(wire::Batch::VT_EPOCH));
+  parts.first_sequence = reinterpret_cast<std::uint64_t*>(stamp_at(wire::Batch::VT_FIRST_SEQUENCE));
+  parts.received_us = reinterpret_cast<std::int64_t*>(stamp_at(wire::Batch::VT_RECEIVED_US));
+  parts.slab = std::move(slab);
+  return std::make_unique<Batch>(std::move(parts));
+}
+
+tl::expected<void, Refusal> check_meaning(const wire::Batch& table) {
+  const auto refuse = [](Refusal why) { return tl::unexpected<Refusal>(why); };
+  if (table.encoding() != wire::Encoding::json) return refuse(Refusal::malformed_batch);
+  if (table.entries()->size() > kEventsPerBatchMax) return refuse(Refusal::too_many_events);
+  if (table.keys()->size() > kEventsPerBatchMax) return refuse(Refusal::malformed_batch);
+  if (table.entries()->size() != 0 &&
+      reinterpret_cast<std::uintptr_t>(table.entries()->Data()) % alignof(EventEntry) != 0) {
+    return refuse(Refusal::malformed_batch);
+  }
+  std::uint64_t end = 0;
+  std::int64_t last_position = -1;
+  for (const wire::Entry* entry : *table.entries()) {
+    if (entry->key() >= table.keys()->size() || entry->offset() < end ||
+        entry->position() <= last_position) {
+      return refuse(Refusal::malformed_batch);
+    }
+    end = std::uint64_t{entry->offset()} + entry->length();
+    if (end > table.bodies()->size()) return refuse(Refusal::malformed_batch);
+    last_position = entry->position();
+  }
+  return {};
+}
+
+// The bytes a frame of these contents can need at most, a multiple of 16.
+std::size_t frame_bytes(const BatchContents& contents, std::size_t bodies_bytes) {
+  std::size_t keys = 0;
+  for (const std::string_view key : contents.keys) keys += key.size() + 16;
+  const std::size_t total =
+      keys + contents.entries.size() * sizeof(EventEntry) + bodies_bytes + 256;
+  return (total + 15) / 16 * 16;
+}
+
+// Writes a frame whose bodies `fill` copies in; it is given their place.
+template <class Fill>
+std::unique_ptr<Batch> write_frame(const BatchContents& contents, std::size_t bodies_bytes,
+                                   Fill fill) {
+  SlabAllocator allocator(frame_bytes(contents, bodies_bytes));
+  const std::size_t room = frame_bytes(contents, bodies_bytes);
+  flatbuffers::FlatBufferBuilder builder(room, &allocator);
+  builder.ForceDefaults(true);  // the stamp fields are set in place later, so they must exist
+  std::uint8_t* place = nullptr;
+  const auto bodies = builder.CreateUninitializedVector<std::uint8_t>(bodies_bytes, &place);
+  fill(reinterpret_cast<char*>(place));
+  const auto entries = builder.CreateVectorOfStructs(
+      reinterpret_cast<const wire::Entry*>(contents.entries.data()), contents.entries.size());
+  std::vector<flatbuffers::Offset<flatbuffers::String>> texts;
+  texts.reserve(contents.keys.size());
+  for (const std::string_view key : contents.keys) texts.push_back(builder.CreateString(key));
+  const auto keys = builder.CreateVector(texts);
+  builder.Finish(wire::CreateBatch(builder, 0, 0, 0, wire::Encoding::json, keys, entries, bodies),
+                 wire::BatchIdentifier());
+  const std::span<std::byte> frame(reinterpret_cast<std::byte*>(builder.GetBufferPointer()),
+                                   builder.GetSize());
+  return view_of(allocator.take(), frame);
+}
+
+}  // namespace
+
+bool is_batch_frame(std::span<const std::byte> frame) noexcept {
+  return frame.size() >= 8 && std::memcmp(frame.data() + 4, wire::BatchIdentifier(), 4) == 0;
+}
+
+tl::expected<std::unique_ptr<Batch>, Refusal> read_batch(std::span<const std::byte> frame,
+                                                         const SourceLimits& limits) {
+  if (!is_batch_frame(frame)) return tl::unexpected(Refusal::wrong_identifier);
+  if (frame.size() > limits.message_bytes_max) return tl::unexpected(Refusal::message_too_large);
+  Slab slab(frame.size());
+  std::memcpy(slab.begin(), frame.data(), frame.size());
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(slab.begin());
+  flatbuffers::Verifier verifier(bytes, frame.size(), kDepthMax, kTablesMax);
+  if (!wire::VerifyBatchBuffer(verifier)) return tl::unexpected(Refusal::malformed_batch);
+  const wire::Batch& table = *wire::GetBatch(bytes);
+  if (const auto meaning = check_meaning(table); !meaning) {
+    return tl::unexpected(meaning.error());
+  }
+  if (!stamps_stand_alone(table, bytes)) return tl::unexpected(Refusal::malformed_batch);
+  const std::span<std::byte> copy(slab.begin(), frame.size());
+  return view_of(std::move(slab), copy);
+}
+
+std::unique_ptr<Batch> write_batch(const BatchContents& contents) {
+  return write_frame(contents, contents.bodies.size(), [&](char* place) {
+    if (!contents.bodies.empty())
+      std::memcpy(place, contents.bodies.data(), contents.bodies.size());
+  });
+}
+
+std::unique_ptr<Batch> gather(const Batch& batch, const std::vector<bool>& key_wanted) {
+  XYLEM_CHECK(key_wanted.size() == batch.keys().size(), "one wish per key");
+  std::vector<std::uint16_t> renamed(key_wanted.size());
+  std::vector<std::string_view> keys;
+  std::size_t events = 0;
+  for (std::size_t i = 0; i < key_wanted.size(); ++i) {
+    if (!key_wanted[i]) continue;
+    renamed[i] = static_cast<std::uint16_t>(keys.size());
+    keys.push_back(batch.keys()[i].text);
+    events += batch.keys()[i].events;
+  }
+  std::vector<EventEntry> entries;
+  entries.reserve(events);
+  std::uint32_t bytes = 0;
+  for (const EventEntry& entry : batch.entries()) {
+    if (!key_wanted[entry.key]) continue;
+    entries.push_back(
+        {entry.timestamp_us, bytes, entry.length, entry.position, renamed[entry.key], entry.flags});
+    bytes += entry.length;
+  }
+  auto gathered = write_frame({keys, entries, {}}, bytes, [&](char* place) {
+    for (const EventEntry& entry : batch.entries()) {
+      if (!key_wanted[entry.key]) continue;
+      std::memcpy(place, batch.bodies().data() + entry.offset, entry.length);
+      place += entry.length;
+    }
+  });
+  gathered->stamp(batch.epoch(), batch.first_sequence(), batch.received_us());
+  return gathered;
+}
+
+}  // namespace xylem

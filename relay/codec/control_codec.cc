@@ -1,0 +1,186 @@
+#include "relay/codec/control_codec.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "relay/base/check.h"
+#include "relay/event/batch.h"
+#include "schema/control_generated.h"
+
+namespace xylem {
+namespace {
+
+constexpr std::size_t kControlBytesMax = 128 << 10;  // 256 patterns of 245 bytes and room
+constexpr flatbuffers::uoffset_t kDepthMax = 4;
+constexpr flatbuffers::uoffset_t kTablesMax = 4;
+
+std::string text_of(const flatbuffers::String* text) { return text ? text->str() : std::string(); }
+
+Hello read(const wire::Hello& table) {
+  Hello hello{table.protocol(),
+              text_of(table.name()),
+              {},
+              static_cast<Overflow>(table.overflow()),
+              table.tap_bytes_max(),
+              table.tap_events_max(),
+              table.credit_bytes()};
+  if (table.patterns() != nullptr) {
+    for (const flatbuffers::String* pattern : *table.patterns())
+      hello.patterns.push_back(pattern->str());
+  }
+  return hello;
+}
+
+Result<Control> read_body(const wire::Control& control) {
+  switch (control.body_type()) {
+    case wire::Body::Hello: {
+      const wire::Hello& table = *control.body_as_Hello();
+      if (table.overflow() > wire::Overflow::MAX) {
+        return fail(ErrorCode::malformed, "Hello with an unknown overflow policy");
+      }
+      return read(table);
+    }
+    case wire::Body::Welcome: {
+      const wire::Welcome& table = *control.body_as_Welcome();
+      return Welcome{table.protocol(),        table.session(),          {table.epoch()},
+                     {table.next_sequence()}, table.credit_bytes_max(), table.heartbeat_ms()};
+    }
+    case wire::Body::Credit: {
+      const wire::Credit& table = *control.body_as_Credit();
+      return Credit{table.session(), table.granted_bytes(), table.answer()};
+    }
+    case wire::Body::Alive: {
+      const wire::Alive& table = *control.body_as_Alive();
+      return Alive{{table.epoch()}, {table.next_sequence()}};
+    }
+    case wire::Body::Gap: {
+      const wire::Gap& table = *control.body_as_Gap();
+      return Gap{{table.epoch()},
+                 {table.first_sequence()},
+                 {table.last_sequence()},
+                 table.count(),
+                 static_cast<GapReason>(table.reason())};
+    }
+    case wire::Body::Bye: {
+      const wire::Bye& table = *control.body_as_Bye();
+      return Bye{static_cast<ByeReason>(table.reason()), text_of(table.text())};
+    }
+    case wire::Body::NONE: break;
+  }
+  return Unknown{};
+}
+
+// One overload per body: writes its table and names its kind.
+struct BodyWriter {
+  flatbuffers::FlatBufferBuilder& out;
+  using Written = std::pair<wire::Body, flatbuffers::Offset<void>>;
+
+  Written operator()(const Hello& hello) const {
+    return {wire::Body::Hello,
+            wire::CreateHello(out, hello.protocol, out.CreateString(hello.name),
+                              out.CreateVectorOfStrings(hello.patterns),
+                              static_cast<wire::Overflow>(hello.overflow), hello.tap_bytes_max,
+                              hello.tap_events_max, hello.credit_bytes)
+                .Union()};
+  }
+  Written operator()(const Welcome& welcome) const {
+    return {wire::Body::Welcome,
+            wire::CreateWelcome(out, welcome.protocol, welcome.session, welcome.epoch.value,
+                                welcome.next_sequence.value, welcome.credit_bytes_max,
+                                welcome.heartbeat_ms)
+                .Union()};
+  }
+  Written operator()(const Credit& credit) const {
+    return {wire::Body::Credit,
+            wire::CreateCredit(out, credit.session, credit.granted_bytes, credit.answer).Union()};
+  }
+  Written operator()(const Alive& alive) const {
+    return {wire::Body::Alive,
+            wire::CreateAlive(out, alive.epoch.value, alive.next_sequence.value).Union()};
+  }
+  Written operator()(const Gap& gap) const {
+    return {wire::Body::Gap, wire::CreateGap(out, gap.epoch.value, gap.first.value, gap.last.value,
+                                             gap.count, static_cast<wire::GapReason>(gap.reason))
+                                 .Union()};
+  }
+  Written operator()(const Unknown&) const {
+    XYLEM_CHECK(false, "what is unknown is not written");
+    return {wire::Body::NONE, 0};
+  }
+  Written operator()(const Bye& bye) const {
+    return {wire::Body::Bye, wire::CreateBye(out, static_cast<wire::ByeReason>(bye.reason),
+                                             out.CreateString(bye.text))
+                                 .Union()};
+  }
+};
+
+}  // namespace
+
+std::string_view name_of(Overflow overflow) {
+  switch (overflow) {
+    case Overflow::drop_oldest: return "drop_oldest";
+    case Overflow::drop_newest: return "drop_newest";
+    case Overflow::block: return "block";
+    case Overflow::disconnect: return "disconnect";
+  }
+  return "unknown";
+}
+
+Result<Overflow> parse_overflow(std::string_view name) {
+  for (const Overflow known :
+       {Overflow::drop_oldest, Overflow::drop_newest, Overflow::block, Overflow::disconnect}) {
+    if (name == name_of(known)) return known;
+  }
+  return fail(ErrorCode::bad_configuration,
+              fmt::format("'{}' is not an overflow policy; drop_oldest, drop_newest, block, "
+                          "disconnect are",
+                          name));
+}
+
+std::string_view name_of(GapReason reason) {
+  switch (reason) {
+    case GapReason::overflow: return "overflow";
+    case GapReason::reconnect: return "reconnect";
+  }
+  return "unknown";
+}
+
+std::string_view name_of(ByeReason reason) {
+  switch (reason) {
+    case ByeReason::closing: return "closing";
+    case ByeReason::unknown_session: return "unknown_session";
+    case ByeReason::refused: return "refused";
+    case ByeReason::too_slow: return "too_slow";
+    case ByeReason::silent: return "silent";
+  }
+  return "unknown";
+}
+
+bool is_control_frame(std::span<const std::byte> frame) noexcept {
+  return frame.size() >= 8 && std::memcmp(frame.data() + 4, wire::ControlIdentifier(), 4) == 0;
+}
+
+Result<Control> read_control(std::span<const std::byte> frame) {
+  if (!is_control_frame(frame) || frame.size() > kControlBytesMax) {
+    return fail(ErrorCode::malformed, "not a control frame (identifier XYC1)");
+  }
+  Slab slab(frame.size());  // aligned, as the verifier takes for granted
+  std::memcpy(slab.begin(), frame.data(), frame.size());
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(slab.begin());
+  flatbuffers::Verifier verifier(bytes, frame.size(), kDepthMax, kTablesMax);
+  if (!wire::VerifyControlBuffer(verifier)) {
+    return fail(ErrorCode::malformed, "control frame that the FlatBuffers verifier refuses");
+  }
+  return read_body(*wire::GetControl(bytes));
+}
+
+std::vector<std::byte> write_control(const Control& control) {
+  flatbuffers::FlatBufferBuilder builder(256);
+  const auto [kind, body] = std::visit(BodyWriter{builder}, control);
+  builder.Finish(wire::CreateControl(builder, kind, body), wire::ControlIdentifier());
+  const auto* begin = reinterpret_cast<const std::byte*>(builder.GetBufferPointer());
+  return {begin, begin + builder.GetSize()};
+}
+
+}  // namespace xylem

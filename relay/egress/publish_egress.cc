@@ -1,0 +1,164 @@
+#include "relay/egress/publish_egress.h"
+
+#include <algorithm>
+#include <array>
+
+namespace xylem {
+
+PublishEgress::PublishEgress(Options options, Context& context, SinkEdge& edge)
+    : options_(std::move(options)), context_(context), edge_(edge) {
+  entry_ = board_.add("publish", "(prefixes)", options_.block ? "block" : "drop_newest");
+}
+
+Result<void> PublishEgress::on_start() {
+  SocketOptions socket;
+  socket.send_hwm = options_.send_hwm;
+  socket.frame_bytes_max = kSubscriptionFrameBytesMax;
+  socket.linger_ms = 1'000;  // what was handed over gets a moment to leave
+  if (auto made = Socket::open(socket_, context_, SocketKind::xpub, socket); !made) return made;
+  socket_->refuse_when_full(true);
+  for (const Address& address : options_.listen) {
+    XYLEM_TRY(Address bound, socket_->bind(address));
+    bound_.push_back(bound);
+  }
+  fd_ = socket_->fd();
+  return {};
+}
+
+std::size_t PublishEgress::do_work(Instant) {
+  std::size_t work = read_subscriptions();
+  for (std::size_t batches = 0; batches < kBatchesPerTurn; ++batches) {
+    if (!batch_) {
+      std::array<const Batch*, 1> next;
+      if (edge_.pop(next) == 0) break;
+      begin(BatchRef::adopt(next[0]));
+    }
+    const std::size_t before = next_entry_;
+    const bool all_sent = send_rest();
+    work += next_entry_ - before;
+    if (!all_sent) break;
+    batch_ = {};
+    ++work;
+  }
+  if (work != 0) show();
+  return work;
+}
+
+// libzmq queues these without bound, so they are read whether or not there is anything to send.
+std::size_t PublishEgress::read_subscriptions() {
+  std::size_t read = 0;
+  for (Frame frame; read < kSubscriptionsPerTurn && socket_->receive(frame); ++read) {
+    const std::string_view text = frame.text();
+    if (text.empty()) continue;
+    if (text.front() == '\x01') prefixes_.emplace(text.substr(1));
+    if (text.front() == '\x00') {
+      if (const auto gone = prefixes_.find(text.substr(1)); gone != prefixes_.end()) {
+        prefixes_.erase(gone);
+      }
+    }
+  }
+  if (read != 0) prefixes_shown_.store(prefixes_.size(), std::memory_order_relaxed);
+  return read;
+}
+
+bool PublishEgress::wanted(std::string_view key) const {
+  if (prefixes_.empty()) return false;
+  for (std::size_t length = 0; length <= key.size(); ++length) {
+    if (prefixes_.contains(key.substr(0, length))) return true;
+  }
+  return false;
+}
+
+void PublishEgress::begin(BatchRef batch) {
+  batch_ = std::move(batch);
+  next_entry_ = 0;
+  key_wanted_.clear();
+  Ledger& ledger = figures_.ledger;
+  ledger.accepted += batch_->size();
+  for (const BatchKey& key : batch_->keys()) {
+    key_wanted_.push_back(wanted(key.text));
+    (key_wanted_.back() ? ledger.held : ledger.filtered) += key.events;
+  }
+}
+
+bool PublishEgress::send_rest() {
+  Ledger& ledger = figures_.ledger;
+  const auto entries = batch_->entries();
+  for (; next_entry_ < entries.size(); ++next_entry_) {
+    const EventEntry& entry = entries[next_entry_];
+    if (!key_wanted_[entry.key]) continue;
+    const std::string_view key = batch_->key_of(entry);
+    const std::string_view body = batch_->body_of(entry);
+    if (send_event(key, body) == SendOutcome::full) {
+      if (options_.block) return false;
+      // Once more, to those that have room.
+      socket_->refuse_when_full(false);
+      static_cast<void>(send_event(key, body));
+      socket_->refuse_when_full(true);
+      ledger.drop_held(DropReason::subscriber_full, 1);
+      continue;
+    }
+    --ledger.held;
+    ++ledger.delivered;
+    figures_.delivered_bytes += body.size();
+  }
+  return true;
+}
+
+SendOutcome PublishEgress::send_event(std::string_view key, std::string_view body) {
+  Frame first(key);
+  if (const SendOutcome outcome = socket_->send(first, true); outcome != SendOutcome::sent) {
+    return outcome;
+  }
+  Frame second(body);
+  return socket_->send(second);
+}
+
+void PublishEgress::show() {
+  const bool holds = batch_ && figures_.ledger.held != 0;
+  figures_.held_bytes = holds ? batch_->frame().size() : 0;
+  figures_.oldest_held_us = holds ? batch_->received_us() : 0;
+  entry_->figures.publish(figures_);
+}
+
+bool PublishEgress::has_work() {
+  if (socket_->readable()) return true;
+  if (!batch_) return !edge_.empty();
+  // An XPUB socket always says that it is writable; only trying tells.
+  const std::size_t before = next_entry_;
+  return send_rest() || next_entry_ != before;
+}
+
+void PublishEgress::wait_fds(std::vector<int>& fds) const { fds.push_back(fd_); }
+
+Agent::Drain PublishEgress::drain(Instant now) {
+  // Bounded, so that peers who never pause cannot keep the deadline from being looked at.
+  for (int rounds = 0; rounds < kRoundsPerDrain && do_work(now) != 0; ++rounds) {
+  }
+  return batch_ || !edge_.empty() ? Drain::unfinished : Drain::finished;
+}
+
+std::uint64_t PublishEgress::on_stop() {
+  std::array<const Batch*, 1> rest;
+  std::uint64_t left = figures_.ledger.held;
+  figures_.ledger.drop_held(DropReason::stopping, left);
+  batch_ = {};
+  while (edge_.pop(rest) != 0) {
+    begin(BatchRef::adopt(rest[0]));
+    left += figures_.ledger.held;
+    figures_.ledger.drop_held(DropReason::stopping, figures_.ledger.held);
+    batch_ = {};
+  }
+  show();
+  socket_.reset();
+  return left;
+}
+
+void PublishEgress::sample(Samples& samples, std::int64_t now_us) const {
+  board_.sample(samples, now_us);
+  samples.push_back({Metric::publish_subscriptions,
+                     static_cast<double>(prefixes_shown_.load(std::memory_order_relaxed)),
+                     {}});
+}
+
+}  // namespace xylem

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "relay/agent/agent.h"
+#include "relay/base/log.h"
+#include "relay/metrics/published.h"
+#include "relay/pipeline/edge.h"
+#include "relay/pipeline/tap_board.h"
+#include "relay/pipeline/tap_set.h"
+#include "relay/session/subscription_session.h"
+#include "relay/transport/socket.h"
+
+namespace xylem {
+
+// The stream endpoint (ZMQ ROUTER; docs/protocol.md §5): each subscriber has a session and a tap,
+// gets batches as its credit allows, and a gap notice in the place of what its tap let go of.
+class StreamEgress final : public Agent {
+ public:
+  struct Options {
+    std::vector<Address> listen;
+    SubscriptionSession::Limits limits;
+    std::size_t subscribers_max = 1024;
+  };
+  StreamEgress(Options options, Context& context, SinkEdge& edge, Epoch epoch, const Clock& clock);
+
+  [[nodiscard]] std::string_view name() const override { return "stream"; }
+  [[nodiscard]] Result<void> on_start() override;
+  [[nodiscard]] std::size_t do_work(Instant now) override;
+  [[nodiscard]] bool has_work() override;
+  void wait_fds(std::vector<int>& fds) const override;
+  [[nodiscard]] Drain drain(Instant now) override;
+  [[nodiscard]] std::uint64_t on_stop() override;
+
+  [[nodiscard]] const std::vector<Address>& bound() const { return bound_; }
+  // Any thread.
+  void sample(Samples& samples, std::int64_t now_us) const;
+  [[nodiscard]] const TapBoard& board() const { return board_; }
+  // For subscribers that come from now on. One thread at a time, any.
+  void set_limits(const SubscriptionSession::Limits& limits) { limits_.publish(limits); }
+
+ private:
+  struct Subscriber {
+    Subscriber(SubscriptionSession made, Tap::Options options)
+        : session(std::move(made)), tap(options) {}
+    SubscriptionSession session;
+    Tap tap;
+    std::shared_ptr<TapEntry> entry;
+    // Frames sent and not yet known to be consumed: where each ends in sent bytes, and its events.
+    // Bounded by credit.
+    std::deque<std::pair<std::uint64_t, std::uint64_t>> under_way;
+    bool unreachable = false;
+    bool pipe_full = false;  // libzmq's queue to it had no room for what was last tried
+    bool told_to_leave = false;
+
+    void forget_consumed();
+    [[nodiscard]] std::uint64_t events_under_way() const;
+  };
+  enum class RefusedFrame : std::uint8_t { malformed, unexpected, hello, credit };
+  static constexpr std::size_t kRefusedFrames = 4;
+  static constexpr std::int64_t kControlFrameBytesMax = 128 << 10;
+  static constexpr std::size_t kControlsPerTurn = 256;
+  static constexpr std::size_t kBatchesPerTurn = 16;
+  static constexpr int kRoundsPerDrain = 64;
+
+  using Subscribers = std::map<std::string, std::unique_ptr<Subscriber>, std::less<>>;
+
+  std::size_t read_controls(Instant now);
+  void on_frame(const std::string& peer, const Frame& frame, Instant now);
+  void on_hello(const std::string& peer, const Hello& hello, Instant now);
+  void on_credit(const std::string& peer, const Credit& credit, Instant now);
+  SendOutcome say(const std::string& peer, const Control& control);
+  void say_bye(const std::string& peer, ByeReason reason, std::string text);
+  // Counts, logs, says Bye, and lets the subscriber go if it is one.
+  void refuse(const std::string& peer, RefusedFrame what, const Frame& frame,
+              const std::string& why);
+
+  std::size_t take_batches();
+  std::size_t serve(const std::string& peer, Subscriber& subscriber);
+  [[nodiscard]] bool send_front(const std::string& peer, Subscriber& subscriber);
+  void let_go_of_the_lost();  // whoever is gone, silent or too slow
+  void probe_the_stuck();
+  void review(Instant now);
+  Subscribers::iterator let_go(Subscribers::iterator subscriber, const Bye& bye);
+  Subscribers::iterator remove(Subscribers::iterator subscriber);
+  void show();
+
+  Options options_;
+  Context& context_;
+  SinkEdge& edge_;
+  Epoch epoch_;
+  DistinctLog log_;
+  Published<SubscriptionSession::Limits> limits_;
+  std::optional<Socket> socket_;
+  std::vector<Address> bound_;
+  int fd_ = -1;
+  std::mt19937_64 session_ids_;
+
+  Subscribers subscribers_;  // by ZeroMQ routing id; libzmq makes these, and they are never shown
+  TapSet taps_;
+  Sequence next_{1};  // the first sequence that has not passed here
+  Instant last_review_;
+  Instant now_;  // of the last review
+  bool stopping_ = false;
+
+  TapBoard board_{"stream"};
+  std::atomic<std::uint64_t> subscribers_shown_{0};
+  std::array<std::atomic<std::uint64_t>, kRefusedFrames> refused_{};
+};
+
+}  // namespace xylem

@@ -1,0 +1,55 @@
+#include "relay/event/topic_filter.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "relay/base/limits.h"
+
+namespace xylem {
+namespace {
+
+// Patterns joined by spaces must tell {"a b"} from {"a", "b"}: taps with one name share one result.
+std::string joined(const std::vector<std::string>& texts) {
+  std::string name;
+  for (const std::string& text : texts) {
+    if (!name.empty()) name += ' ';
+    for (const char c : text) {
+      if (c == ' ' || c == '\\') name += '\\';
+      name += c;
+    }
+  }
+  return name;
+}
+
+}  // namespace
+
+Result<TopicFilter> TopicFilter::parse(const std::vector<std::string>& patterns) {
+  if (patterns.size() > kPatternsPerSubscriberMax) {
+    return fail(ErrorCode::bad_pattern,
+                fmt::format("{} topic patterns are more than a subscriber may have ({})",
+                            patterns.size(), kPatternsPerSubscriberMax));
+  }
+  std::vector<std::string> texts = patterns;
+  if (texts.empty()) texts.emplace_back("#");
+  std::sort(texts.begin(), texts.end());
+  texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
+
+  TopicFilter filter;
+  for (const std::string& text : texts) {
+    XYLEM_TRY(TopicPattern pattern, TopicPattern::parse(text));
+    filter.everything_ |= text == "#";
+    filter.patterns_.push_back(std::move(pattern));
+  }
+  // '#' beside others wants what '#' alone wants.
+  filter.name_ = filter.everything_ ? "#" : joined(texts);
+  return filter;
+}
+
+bool TopicFilter::matches(std::string_view key) const noexcept {
+  if (everything_) return true;
+  return std::any_of(patterns_.begin(), patterns_.end(),
+                     [&](const TopicPattern& pattern) { return pattern.matches(key); });
+}
+
+}  // namespace xylem

@@ -1,0 +1,100 @@
+#include "relay/ingest/push_ingest.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace xylem {
+
+PushIngest::PushIngest(Options options, Context& context, SourceEdge& edge, const Clock& clock)
+    : options_(std::move(options)),
+      context_(context),
+      edge_(edge),
+      admission_(options_.admission, *this, *this),
+      log_(clock) {}
+
+Result<void> PushIngest::on_start() {
+  SocketOptions socket;
+  socket.receive_hwm = options_.receive_hwm;
+  socket.frame_bytes_max =
+      static_cast<std::int64_t>(options_.admission.limits.message_bytes_max) * kPoliteFactor;
+  if (auto made = Socket::open(socket_, context_, SocketKind::pull, socket); !made) return made;
+  for (const Address& address : options_.listen) {
+    XYLEM_TRY(Address bound, socket_->bind(address));
+    bound_.push_back(bound);
+  }
+  fd_ = socket_->fd();
+  return {};
+}
+
+std::size_t PushIngest::do_work(Instant) {
+  std::size_t messages = 0;
+  Frame frame;
+  while (messages < kMessagesPerTurn && edge_.room() >= admission_.batches_per_message_max() &&
+         socket_->receive(frame)) {
+    ++messages;
+    take(frame);
+  }
+  if (messages == 0) return 0;
+  admission_.flush();
+  edge_.ring_consumer();
+  shown_.publish(admission_.figures());
+  return messages;
+}
+
+void PushIngest::take(Frame& first) {
+  SourceFigures& figures = admission_.figures();
+  ++figures.messages;
+  figures.bytes += first.bytes().size();
+  at_hand_ = &first;
+  if (!first.more()) return admission_.admit_batch(first.bytes());
+
+  // The rest of a message is there as soon as its first frame is.
+  Frame body;
+  if (!socket_->receive(body)) return;
+  figures.bytes += body.bytes().size();
+  if (!body.more()) return admission_.admit_json(first.text(), body.text());
+
+  std::size_t bytes = first.bytes().size() + body.bytes().size();
+  for (Frame rest; socket_->receive(rest);) {
+    figures.bytes += rest.bytes().size();
+    bytes += rest.bytes().size();
+    if (!rest.more()) break;
+  }
+  figures.refuse(Refusal::bad_frames);
+  on_refused(Refusal::bad_frames, first.text(), bytes);
+}
+
+void PushIngest::on_refused(Refusal why, std::string_view key, std::size_t bytes) {
+  const std::string peer = at_hand_->peer_address();
+  log_.warn(fmt::format("push {} {}", name_of(why), peer),
+            fmt::format("push refused {} bytes under key '{}' from {}: {}", bytes, printable(key),
+                        peer.empty() ? "a local socket" : peer, name_of(why)));
+}
+
+void PushIngest::on_batch(std::unique_ptr<Batch> batch) { edge_.push(batch.release()); }
+
+bool PushIngest::has_work() {
+  if (!socket_->readable()) return false;
+  return edge_.room() >= admission_.batches_per_message_max() ||
+         !edge_.await_room(admission_.batches_per_message_max());
+}
+
+void PushIngest::wait_fds(std::vector<int>& fds) const { fds.push_back(fd_); }
+
+// What senders had handed to this side's libzmq is taken; how much that is libzmq does not say, so
+// a number bounds it against senders that never pause.
+Agent::Drain PushIngest::drain(Instant now) {
+  if (edge_.room() < admission_.batches_per_message_max()) return Drain::unfinished;
+  const std::size_t messages = do_work(now);
+  received_while_stopping_ += messages;
+  const bool enough = received_while_stopping_ >= kMessagesAtStop;
+  return messages == 0 || enough ? Drain::finished : Drain::unfinished;
+}
+
+std::uint64_t PushIngest::on_stop() {
+  socket_.reset();
+  return 0;
+}
+
+}  // namespace xylem

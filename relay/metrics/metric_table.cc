@@ -1,0 +1,91 @@
+#include "relay/metrics/metric_table.h"
+
+#include <fmt/format.h>
+
+namespace xylem {
+namespace {
+
+using enum MetricType;
+
+constexpr std::array<MetricInfo, kMetricCount> kTable{{
+    {Metric::build_info, "xylem_build_info", gauge, "1, with the version of this relay.",
+     "version"},
+    {Metric::epoch, "xylem_epoch_start_time_seconds", gauge, "When this epoch began, Unix time.",
+     ""},
+    {Metric::uptime, "xylem_uptime_seconds", gauge, "Seconds since this epoch began.", ""},
+    {Metric::source_messages, "xylem_source_messages_total", counter,
+     "Messages received by a source, whatever became of them.", "source"},
+    {Metric::source_bytes, "xylem_source_received_bytes_total", counter,
+     "Bytes of those messages' frames.", "source"},
+    {Metric::source_accepted, "xylem_source_accepted_events_total", counter,
+     "Events that a source took in.", "source"},
+    {Metric::source_refused, "xylem_source_refused_total", counter,
+     "Messages or events that a source refused, by reason.", "source, reason"},
+    {Metric::pipeline_events, "xylem_pipeline_events_total", counter, "Events given a sequence.",
+     ""},
+    {Metric::pipeline_batches, "xylem_pipeline_batches_total", counter,
+     "Batches those events came in.", ""},
+    {Metric::pipeline_next_sequence, "xylem_pipeline_next_sequence", gauge,
+     "The sequence that the next event will get.", ""},
+    {Metric::pipeline_stalls, "xylem_pipeline_stalls_total", counter,
+     "Times the pipeline had to wait because a sink's ring was full.", ""},
+    {Metric::ring_batches, "xylem_ring_batches", gauge, "Batches in a ring now.", "ring"},
+    {Metric::ring_capacity, "xylem_ring_capacity_batches", gauge, "Batches a ring can hold.",
+     "ring"},
+    {Metric::tap_accepted, "xylem_tap_accepted_events_total", counter,
+     "Events offered to a tap: delivered + filtered + dropped + held.", "sink, tap"},
+    {Metric::tap_delivered, "xylem_tap_delivered_events_total", counter,
+     "Events handed to a tap's connection.", "sink, tap"},
+    {Metric::tap_filtered, "xylem_tap_filtered_events_total", counter,
+     "Events that a tap's filter did not want.", "sink, tap"},
+    {Metric::tap_dropped, "xylem_tap_dropped_events_total", counter,
+     "Events that a tap wanted and did not get, by reason.", "sink, tap, reason"},
+    {Metric::tap_held, "xylem_tap_held_events", gauge, "Events waiting in a tap.", "sink, tap"},
+    {Metric::tap_held_bytes, "xylem_tap_held_bytes", gauge, "Bytes waiting in a tap.", "sink, tap"},
+    {Metric::tap_lag, "xylem_tap_lag_seconds", gauge, "Age of the oldest event waiting in a tap.",
+     "sink, tap"},
+    {Metric::tap_delivered_bytes, "xylem_tap_delivered_bytes_total", counter,
+     "Bytes handed to a tap's connection.", "sink, tap"},
+    {Metric::stream_subscribers, "xylem_stream_subscribers", gauge,
+     "Stream subscribers with a session.", ""},
+    {Metric::stream_refused, "xylem_stream_refused_total", counter,
+     "Frames on the stream endpoint that were refused, by reason.", "reason"},
+    {Metric::publish_subscriptions, "xylem_publish_subscriptions", gauge,
+     "Distinct prefixes that publish subscribers want.", ""},
+    {Metric::agent_heartbeat_age, "xylem_agent_heartbeat_age_seconds", gauge,
+     "Seconds since a thread last finished a cycle.", "thread"},
+    {Metric::agent_cycles, "xylem_agent_cycles_total", counter, "Cycles of a thread.", "thread"},
+    {Metric::agent_missed_wakeups, "xylem_agent_missed_wakeups_total", counter,
+     "Times a thread found work only because its sleep timed out; should stay 0.", "thread"},
+    {Metric::reloads, "xylem_configuration_reloads_total", counter,
+     "Configuration reloads, by outcome.", "outcome"},
+}};
+
+constexpr bool rows_in_order() {
+  for (std::size_t i = 0; i < kTable.size(); ++i) {
+    if (static_cast<std::size_t>(kTable[i].metric) != i) return false;
+  }
+  return true;
+}
+static_assert(rows_in_order(), "a Metric has no row, or not in its place");
+
+}  // namespace
+
+const MetricInfo& info_of(Metric metric) { return kTable[static_cast<std::size_t>(metric)]; }
+const std::array<MetricInfo, kMetricCount>& metric_table() { return kTable; }
+
+std::string documented_metrics() {
+  std::string page =
+      "# Metrics\n\nWhat `/metrics` says. Generated from `relay/metrics/metric_table.cc`; a test "
+      "compares.\n"
+      "For every tap, at any time: accepted = delivered + filtered + dropped + held.\n\n"
+      "| name | type | labels | meaning |\n|---|---|---|---|\n";
+  for (const MetricInfo& info : kTable) {
+    page +=
+        fmt::format("| `{}` | {} | {} | {} |\n", info.name,
+                    info.type == MetricType::counter ? "counter" : "gauge", info.labels, info.help);
+  }
+  return page;
+}
+
+}  // namespace xylem

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace xylem {
+
+// Every metric of the relay, once: what agents count is named, explained and given a type here, and
+// docs/metrics.md is generated from it (a test compares).
+enum class Metric : std::uint8_t {
+  build_info,
+  epoch,
+  uptime,
+  source_messages,
+  source_bytes,
+  source_accepted,
+  source_refused,
+  pipeline_events,
+  pipeline_batches,
+  pipeline_next_sequence,
+  pipeline_stalls,
+  ring_batches,
+  ring_capacity,
+  tap_accepted,
+  tap_delivered,
+  tap_filtered,
+  tap_dropped,
+  tap_held,
+  tap_held_bytes,
+  tap_lag,
+  tap_delivered_bytes,
+  stream_subscribers,
+  stream_refused,
+  publish_subscriptions,
+  agent_heartbeat_age,
+  agent_cycles,
+  agent_missed_wakeups,
+  reloads,
+};
+inline constexpr std::size_t kMetricCount = 28;
+
+enum class MetricType : std::uint8_t { counter, gauge };
+
+struct MetricInfo {
+  Metric metric;
+  std::string_view name;  // the unit last, as Prometheus wants it
+  MetricType type;
+  std::string_view help;
+  std::string_view labels;  // the label names, for the documentation
+};
+
+[[nodiscard]] const MetricInfo& info_of(Metric metric);
+[[nodiscard]] const std::array<MetricInfo, kMetricCount>& metric_table();
+// docs/metrics.md.
+[[nodiscard]] std::string documented_metrics();
+
+// One value, with its labels, as of the moment it was asked for.
+struct Sample {
+  Metric metric;
+  double value = 0;
+  std::vector<std::pair<std::string_view, std::string>> labels;
+};
+using Samples = std::vector<Sample>;
+
+}  // namespace xylem

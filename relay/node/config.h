@@ -1,0 +1,57 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "relay/base/clock.h"
+#include "relay/base/log.h"
+#include "relay/base/result.h"
+#include "relay/egress/publish_egress.h"
+#include "relay/egress/stream_egress.h"
+#include "relay/http/http_server.h"
+#include "relay/ingest/push_ingest.h"
+
+namespace xylem {
+
+// Everything a relay can be told, one member per module's options; no logic. option_table.h names
+// each option, parses, prints and explains it; the defaults are those of the modules, and here only
+// the addresses of the design are added.
+struct Config {
+  Config();
+
+  PushIngest::Options push;
+  PublishEgress::Options publish;
+  StreamEgress::Options stream;
+  HttpServer::Options http;
+  std::size_t ring_batches = 256;
+  Duration drain_deadline = std::chrono::seconds(10);
+  LogLevel log_level = LogLevel::info;
+  // Not an option of the file: the command line's --insecure.
+  bool insecure = false;
+};
+
+// Something wrong with a configuration. `where` is "relay.toml:12", "--set push.listen" or
+// "XYLEM_PUSH_LISTEN".
+struct Problem {
+  std::string where;
+  std::string what;
+};
+
+// Where values come from, weakest first: defaults, file, environment, command line.
+struct ConfigSources {
+  std::string file;                      // empty: none
+  std::vector<std::string> assignments;  // "push.listen=tcp://127.0.0.1:7600"
+  std::vector<std::string> environment;  // "XYLEM_PUSH_LISTEN=...", others are passed over
+  bool insecure = false;
+};
+
+// All problems at once, or the configuration.
+[[nodiscard]] tl::expected<Config, std::vector<Problem>> load_config(const ConfigSources& sources);
+
+// Rules between options. Appends to `problems`.
+void check_config(const Config& config, std::vector<Problem>& problems);
+
+// One problem a line, for people.
+[[nodiscard]] std::string text_of(const std::vector<Problem>& problems);
+
+}  // namespace xylem

@@ -1,0 +1,85 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "relay/node/config.h"
+
+namespace xylem {
+namespace {
+
+struct Endpoint {
+  std::string_view key;
+  const std::vector<Address>& listen;
+};
+
+void check_endpoint(const Endpoint& endpoint, bool insecure, std::vector<Problem>& problems) {
+  const bool http = endpoint.key == "http.listen";
+  for (const Address& address : endpoint.listen) {
+    if (http != (address.scheme() == Address::Scheme::http)) {
+      problems.push_back(
+          {std::string(endpoint.key), fmt::format("{} is not {} address", address.text(),
+                                                  http ? "an http://" : "a tcp:// or ipc://")});
+    }
+    if (!address.is_local() && !insecure) {
+      problems.push_back({std::string(endpoint.key),
+                          fmt::format("{} can be reached from other machines, and nothing would "
+                                      "protect it; listen on loopback or ipc, or start with "
+                                      "--insecure",
+                                      address.text())});
+    }
+  }
+}
+
+void check_for_twins(const std::vector<Endpoint>& endpoints, std::vector<Problem>& problems) {
+  std::vector<std::pair<std::string, std::string_view>> seen;
+  for (const Endpoint& endpoint : endpoints) {
+    for (const Address& address : endpoint.listen) {
+      if (address.scheme() != Address::Scheme::ipc && address.port() == 0) continue;
+      // http and tcp share their ports.
+      const std::string place = address.scheme() == Address::Scheme::ipc
+                                    ? address.text()
+                                    : fmt::format("{}:{}", address.host(), address.port());
+      const auto twin = std::find_if(seen.begin(), seen.end(),
+                                     [&](const auto& other) { return other.first == place; });
+      if (twin != seen.end()) {
+        problems.push_back({std::string(endpoint.key),
+                            fmt::format("{} is already taken by {}", place, twin->second)});
+      }
+      seen.emplace_back(place, endpoint.key);
+    }
+  }
+}
+
+}  // namespace
+
+void check_config(const Config& config, std::vector<Problem>& problems) {
+  const std::vector<Endpoint> endpoints{{"push.listen", config.push.listen},
+                                        {"publish.listen", config.publish.listen},
+                                        {"stream.listen", config.stream.listen},
+                                        {"http.listen", config.http.listen}};
+  for (const Endpoint& endpoint : endpoints) check_endpoint(endpoint, config.insecure, problems);
+  check_for_twins(endpoints, problems);
+  if (config.push.listen.empty()) {
+    problems.push_back({"push.listen", "no source listens, so no event could ever come in"});
+  }
+  const Admission::Options& admission = config.push.admission;
+  if (admission.limits.event_bytes_max > admission.limits.message_bytes_max) {
+    problems.push_back({"push.event_bytes_max", "is larger than push.message_bytes_max"});
+  }
+  const std::size_t per_message = Admission::batches_per_message_max(admission);
+  if (config.stream.limits.idle_timeout < 2 * config.stream.limits.heartbeat) {
+    problems.push_back(
+        {"stream.idle_timeout",
+         "must be at least twice stream.heartbeat, or subscribers that do as they are "
+         "asked would be let go"});
+  }
+  if (config.ring_batches < per_message) {
+    problems.push_back(
+        {"pipeline.ring_batches",
+         fmt::format("must be at least {}: one message of push.message_bytes_max can "
+                     "become so many batches of push.batch_bytes",
+                     per_message)});
+  }
+}
+
+}  // namespace xylem

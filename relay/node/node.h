@@ -1,0 +1,92 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "relay/agent/agent_runner.h"
+#include "relay/base/clock.h"
+#include "relay/egress/publish_egress.h"
+#include "relay/egress/stream_egress.h"
+#include "relay/http/http_server.h"
+#include "relay/ingest/push_ingest.h"
+#include "relay/node/config.h"
+#include "relay/pipeline/pipeline_agent.h"
+#include "relay/transport/socket.h"
+
+namespace xylem {
+
+// What stopping left behind.
+struct StopReport {
+  struct Line {
+    std::string agent;
+    std::uint64_t events_left = 0;
+    bool late = false;  // did not even end by the deadline
+  };
+  std::vector<Line> lines;
+  [[nodiscard]] std::uint64_t events_left() const;
+  [[nodiscard]] bool any_late() const;
+};
+
+// One running relay: builds what the configuration asks for, starts it, stops it. The graph is
+// here, in one place, and no behaviour:
+//
+//   push ─┐ intake thread          egress thread ┌─ publish
+//         └─► pipeline ══ ring per sink ════════►┴─ stream
+//
+// All methods from one thread; RelayView's from any.
+class Node final : public RelayView {
+ public:
+  Node(Config config, const Clock& clock);
+  ~Node() override;
+
+  // Errors: those of the endpoints (address_in_use, io). On an error nothing is left running.
+  [[nodiscard]] Result<void> start();
+  // Sources first, so that no stage is stopped while another still feeds it. `hurry` is asked now
+  // and then; once it says yes the deadline is now.
+  [[nodiscard]] StopReport stop(Instant deadline, const std::function<bool()>& hurry);
+  // Takes over what SIGHUP can change. Errors: bad_configuration, naming the options that cannot
+  // change while running; then nothing has changed.
+  [[nodiscard]] Result<void> reload(const Config& config);
+
+  // A new configuration could not even be read; counts it.
+  void refuse_reload() { ++reloads_refused_; }
+
+  [[nodiscard]] const Config& config() const { return config_; }
+  // After start: where it listens, with the ports that the system chose, by configuration key.
+  [[nodiscard]] std::vector<std::pair<std::string, std::vector<Address>>> endpoints() const;
+
+  [[nodiscard]] Samples samples() const override;
+  [[nodiscard]] std::vector<Check> liveness() const override;
+  [[nodiscard]] std::vector<Check> readiness() const override;
+  [[nodiscard]] std::vector<TapBoard::Row> taps() const override;
+
+ private:
+  [[nodiscard]] std::vector<std::pair<AgentRunner*, Agent*>> in_flow_order();
+
+  Config config_;
+  const Clock& clock_;
+  Context context_;
+  Epoch epoch_;
+  Instant started_;
+
+  SourceEdge push_edge_;
+  SinkEdge publish_edge_;
+  SinkEdge stream_edge_;
+  PushIngest push_;
+  PublishEgress publish_;
+  StreamEgress stream_;
+  PipelineAgent pipeline_;
+  AgentRunner intake_;
+  AgentRunner egress_;
+  HttpServer http_;
+
+  std::atomic<bool> running_{false};
+  std::atomic<bool> stopping_{false};
+  std::atomic<std::uint64_t> reloads_done_{0};
+  std::atomic<std::uint64_t> reloads_refused_{0};
+};
+
+}  // namespace xylem

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "relay/base/result.h"
+#include "relay/node/config.h"
+
+namespace xylem {
+
+// What a file, the environment or the command line can say: a text, or a list of texts. Numbers and
+// booleans arrive as their text.
+struct OptionValue {
+  std::vector<std::string> texts;
+  bool is_list = false;
+};
+
+// One option: the only place besides its member where it appears.
+struct OptionRow {
+  std::string_view key;       // "push.listen"
+  std::string_view kind;      // "address or list of addresses", "bytes", "count", ...
+  std::string_view sentence;  // what it does
+  bool reloadable;            // SIGHUP can change it
+  std::function<Result<void>(Config&, const OptionValue&)> set;
+  std::function<std::string(const Config&)> toml;  // its value as TOML
+};
+
+[[nodiscard]] const std::vector<OptionRow>& option_table();
+[[nodiscard]] const OptionRow* find_option(std::string_view key);
+// The known key that looks most like `key`, or "" if none does.
+[[nodiscard]] std::string_view nearest_option(std::string_view key);
+// XYLEM_PUSH_LISTEN for push.listen.
+[[nodiscard]] std::string environment_name(std::string_view key);
+
+// configs/relay.toml: every option with its sentence and its default.
+[[nodiscard]] std::string documented_defaults();
+// Only the values, for `xylem check` to show what is in force.
+[[nodiscard]] std::string effective_toml(const Config& config);
+
+}  // namespace xylem

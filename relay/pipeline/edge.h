@@ -1,0 +1,94 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "relay/base/check.h"
+#include "relay/event/batch.h"
+#include "relay/metrics/metric_table.h"
+#include "relay/ring/doorbell.h"
+#include "relay/ring/spsc_ring.h"
+
+namespace xylem {
+
+// A ring between two agents, with the bells that wake them: the consumer's when batches arrive, the
+// producer's when room appears after the ring was full. The policy of an edge is always `block`:
+// what a subscriber's slowness costs is decided at its tap, never here.
+//
+// `Handle` is a plain pointer that owns: Batch* from a source (sole ownership, so that it can be
+// stamped), const Batch* to a sink (one reference). Whoever pops it takes the ownership.
+template <class Handle>
+class Edge {
+ public:
+  Edge(std::string name, std::size_t capacity_batches)
+      : name_(std::move(name)), ring_(capacity_batches), ends_(ring_.split()) {}
+  ~Edge() {
+    std::array<Handle, 16> rest;
+    for (std::size_t n; (n = ends_.second.pop(rest)) != 0;) {
+      for (const Handle batch : std::span(rest).first(n)) abandon(batch);
+    }
+  }
+  Edge(const Edge&) = delete;
+  Edge& operator=(const Edge&) = delete;
+
+  // Before any agent starts: whom to wake.
+  void join(Doorbell& producer, Doorbell& consumer) {
+    producer_ = &producer;
+    consumer_ = &consumer;
+  }
+
+  // Producer thread.
+  [[nodiscard]] std::size_t room() const { return ends_.first.room(); }
+  void push(Handle batch) {
+    XYLEM_CHECK(ends_.first.push(batch), "a producer asks for room first");
+  }
+  void ring_consumer() { consumer_->ring(); }
+  // Says that the producer will sleep until there is room for so many; false if there is after all.
+  [[nodiscard]] bool await_room(std::size_t batches) {
+    producer_waits_.exchange(true, std::memory_order_seq_cst);
+    return ends_.first.room() < batches;
+  }
+
+  // Consumer thread.
+  [[nodiscard]] bool empty() const { return ends_.second.available() == 0; }
+  [[nodiscard]] std::size_t pop(std::span<Handle> out) {
+    const std::size_t count = ends_.second.pop(out);
+    // An exchange, not a load first: a load could be done before the pop is seen by a producer that
+    // just then says that it waits, and then nobody would wake it.
+    if (count != 0 && producer_waits_.exchange(false, std::memory_order_seq_cst)) {
+      producer_->ring();
+    }
+    return count;
+  }
+
+  // Any thread; the count is of a moment ago.
+  void sample(Samples& samples) const {
+    samples.push_back(
+        {Metric::ring_batches, static_cast<double>(ends_.second.available()), {{"ring", name_}}});
+    samples.push_back(
+        {Metric::ring_capacity, static_cast<double>(ends_.second.capacity()), {{"ring", name_}}});
+  }
+
+ private:
+  static void abandon(Batch* batch) { const std::unique_ptr<Batch> sole(batch); }
+  static void abandon(const Batch* batch) { const BatchRef last = BatchRef::adopt(batch); }
+
+  std::string name_;
+  SpscRing<Handle> ring_;
+  std::pair<typename SpscRing<Handle>::Producer, typename SpscRing<Handle>::Consumer> ends_;
+  Doorbell* producer_ = nullptr;
+  Doorbell* consumer_ = nullptr;
+  std::atomic<bool> producer_waits_{false};
+};
+
+using SourceEdge = Edge<Batch*>;
+using SinkEdge = Edge<const Batch*>;
+
+}  // namespace xylem

@@ -1,0 +1,64 @@
+#include "relay/cli/event_text.h"
+
+#include <gtest/gtest.h>
+
+namespace xylem::cli {
+namespace {
+
+Receiver::Event event(std::string_view body, std::string_view key = "task.sent") {
+  return {Epoch{7}, Sequence{40}, key, body, 1'700'000'000'250'000, 1'700'000'000'300'000};
+}
+
+// What follows the time, which depends on the local time zone.
+std::string rest_of(const std::string& line) { return line.substr(line.find(' ') + 1); }
+
+TEST(EventText, ShowsNodeTypeTaskAndTheRest) {
+  constexpr std::string_view kBody =
+      R"json({"type":"task-received","hostname":"celery@w","uuid":"u1","name":"proj.add",)json"
+      R"json("args":"(1, 2)","kwargs":"{}","eta":null})json";
+  EventText text;
+  EXPECT_EQ(rest_of(text.line(event(kBody))),
+            "celery@w                 task-received    proj.add[u1] args=(1, 2)");
+}
+
+TEST(EventText, RemembersTheNameOfATask) {
+  EventText text;
+  static_cast<void>(text.line(event(R"({"type":"task-received","uuid":"u1","name":"proj.add"})")));
+  EXPECT_NE(text.line(event(R"({"type":"task-started","uuid":"u1"})")).find("proj.add[u1]"),
+            std::string::npos);
+}
+
+TEST(EventText, IsHarmlessForATerminal) {
+  EventText text;
+  const std::string line = text.line(event("{\"type\":\"x\",\"a\":\"\\u001b[2J\\n\"}"));
+  EXPECT_EQ(line.find('\x1b'), std::string::npos);
+  EXPECT_EQ(line.find('\n'), std::string::npos);
+  EXPECT_NE(line.find("\\x1b[2J"), std::string::npos) << line;
+}
+
+TEST(EventText, ShowsWhatIsNoJsonAsItIs) {
+  EventText text;
+  EXPECT_EQ(text.line(event("nonsense")), "task.sent nonsense");
+}
+
+TEST(JsonLine, IsTheBodyOnOneLine) {
+  EXPECT_EQ(json_line(event("{\n \"big\": 1180591620717411303424\r\n}"), false),
+            "{  \"big\": 1180591620717411303424  }");
+}
+
+TEST(JsonLine, CarriesTheSequenceWhenAsked) {
+  EXPECT_EQ(
+      json_line(event("{}"), true),
+      R"({"epoch":7,"sequence":40,"key":"task.sent","received_us":1700000000300000,"event":{}})");
+}
+
+TEST(GapLine, SaysWhatIsMissing) {
+  const Gap gap{Epoch{7}, Sequence{91}, Sequence{140}, 12, GapReason::overflow};
+  EXPECT_EQ(text_line(gap), "-- gap: 12 events missing, sequence 91 to 140 (overflow)");
+  EXPECT_EQ(
+      json_line(gap),
+      R"({"type":"xylem-gap","epoch":7,"first":91,"last":140,"count":12,"reason":"overflow"})");
+}
+
+}  // namespace
+}  // namespace xylem::cli

@@ -1,0 +1,62 @@
+#include "relay/client/outbox.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/doubles/running_node.h"
+
+namespace xylem {
+namespace {
+
+using testing::address;
+
+// An outbox whose relay never comes.
+class LonelyOutbox : public ::testing::Test {
+ protected:
+  LonelyOutbox() { outbox_.use_bell(runner_.doorbell()); }
+  ~LonelyOutbox() override {
+    if (runner_.is_running()) runner_.request_stop(outbox_, clock_.now());
+  }
+  void start() { ASSERT_TRUE(runner_.start()); }
+  bool put(std::size_t bytes) { return outbox_.put("a.b", std::string(bytes, ' '), 0, true); }
+
+  static constexpr std::size_t kBytesMax = 64 << 10;
+  SystemClock clock_;
+  Context context_;
+  Outbox outbox_{{address("ipc:///nonexistent/xylem"), kBytesMax, 8 << 10, 4 << 10}, context_};
+  AgentRunner runner_{"outbox", {&outbox_}, clock_};
+};
+
+TEST_F(LonelyOutbox, HoldsNoMoreBytesThanItMay) {
+  start();
+  std::size_t taken = 0;
+  while (put(1000)) ASSERT_LT(++taken, 1000u);
+  EXPECT_GT(taken, 50u);
+  EXPECT_LE(taken * 1000, kBytesMax);
+}
+
+TEST_F(LonelyOutbox, CountsWhatItDoesNotTake) {
+  start();
+  for (int i = 0; i < 100; ++i) static_cast<void>(put(1000));
+  const OutboxFigures figures = outbox_.figures();
+  EXPECT_EQ(figures.offered, 100u);
+  EXPECT_GT(figures.dropped, 0u);
+  EXPECT_EQ(figures.offered, figures.sent + figures.dropped + figures.waiting);
+}
+
+TEST_F(LonelyOutbox, RefusesAnEventThatIsTooLargeForTheRelay) {
+  start();
+  EXPECT_FALSE(put((4 << 10) + 1));
+  EXPECT_TRUE(put(4 << 10));
+}
+
+TEST_F(LonelyOutbox, SaysAtStopWhatItLeavesBehind) {
+  start();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(put(10));
+  runner_.request_stop(outbox_, clock_.now());
+  ASSERT_TRUE(runner_.wait_finished(outbox_, clock_.now() + std::chrono::seconds(5)));
+  EXPECT_EQ(runner_.left_behind(outbox_), 3u);
+  EXPECT_EQ(outbox_.figures().dropped, 3u);
+}
+
+}  // namespace
+}  // namespace xylem

@@ -1,0 +1,137 @@
+#include "relay/codec/batch_builder.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "tests/doubles/batches.h"
+#include "tests/doubles/chance.h"
+
+namespace xylem {
+namespace {
+
+class BatchBuilderTest : public ::testing::Test {
+ protected:
+  void place(std::string_view text) {
+    std::memcpy(builder.place(text.size()), text.data(), text.size());
+  }
+  void event(std::string_view key, std::string_view body) {
+    place(body);
+    builder.add(key, 0, static_cast<std::uint32_t>(body.size()), 0);
+    builder.keep(body.size());
+  }
+  std::string finished() { return testing::said(*builder.finish()); }
+
+  BatchBuilder builder{1000, 100};
+};
+
+TEST_F(BatchBuilderTest, KeepsEventsInOrderUnderTheirKeys) {
+  event("a", "1");
+  event("b", "2");
+  event("a", "3");
+  EXPECT_EQ(finished(), "a=1 b=2 a=3 ");
+}
+
+TEST_F(BatchBuilderTest, NamesEachKeyOnceAndCountsItsEvents) {
+  event("a", "1");
+  event("b", "2");
+  event("a", "3");
+  const auto batch = builder.finish();
+  ASSERT_EQ(batch->keys().size(), 2u);
+  EXPECT_EQ(batch->keys()[0].text, "a");
+  EXPECT_EQ(batch->keys()[0].events, 2u);
+  EXPECT_EQ(batch->keys()[1].text, "b");
+  EXPECT_EQ(batch->keys()[1].events, 1u);
+}
+
+TEST_F(BatchBuilderTest, LetsManyEventsPointIntoOneText) {
+  place("[1,22,333]");
+  builder.add("a", 1, 1, 10);
+  builder.add("b", 3, 2, 20);
+  builder.add("a", 6, 3, 30);
+  builder.keep(10);
+  const auto batch = builder.finish();
+  EXPECT_EQ(testing::said(*batch), "a=1 b=22 a=333 ");
+  EXPECT_EQ(batch->bodies(), "[1,22,333]");
+  EXPECT_EQ(batch->entries()[2].timestamp_us, 30);
+}
+
+TEST_F(BatchBuilderTest, UsesThePlaceOfATextThatWasNotKeptAgain) {
+  event("a", "kept");
+  place("refused");
+  event("b", "next");
+  EXPECT_EQ(finished(), "a=kept b=next ");
+}
+
+TEST_F(BatchBuilderTest, BeginsAnewAfterEachBatch) {
+  event("a", "1");
+  event("b", "2");
+  EXPECT_EQ(finished(), "a=1 b=2 ");
+  EXPECT_TRUE(builder.empty());
+  EXPECT_EQ(builder.bytes(), 0u);
+  event("b", "3");
+  event("a", "4");
+  EXPECT_EQ(finished(), "b=3 a=4 ");
+}
+
+TEST_F(BatchBuilderTest, IsFullAtItsBytesAndTakesOneMoreTextBefore) {
+  for (int i = 0; i < 9; ++i) event("a", std::string(110 - 10, 'x'));
+  event("a", std::string(99, 'x'));
+  EXPECT_FALSE(builder.full()) << builder.bytes();
+  event("a", std::string(100, 'y'));
+  EXPECT_TRUE(builder.full());
+  EXPECT_EQ(builder.bytes(), 1099u);
+  EXPECT_EQ(builder.finish()->bodies().substr(999), std::string(100, 'y'));
+  EXPECT_FALSE(builder.full());
+}
+
+TEST(BatchBuilder, IsFullAtHalfOfTheEventsSoThatAListStillFits) {
+  BatchBuilder builder(1000, 100);
+  for (std::size_t i = 0; i + 1 < kEventsPerBatchMax / 2; ++i) builder.add("a", 0, 0, 0);
+  EXPECT_FALSE(builder.full());
+  for (std::size_t i = 0; i < kEventsPerListMax; ++i) builder.add("a", 0, 0, 0);
+  EXPECT_TRUE(builder.full());
+  EXPECT_EQ(builder.finish()->size(), kEventsPerBatchMax / 2 - 1 + kEventsPerListMax);
+}
+
+TEST(BatchBuilder, TellsThousandsOfKeysApart) {
+  BatchBuilder builder(1 << 20, 100);
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 4000; ++i) builder.add("key." + std::to_string(i % 2000), 0, 0, i);
+    const auto batch = builder.finish();
+    ASSERT_EQ(batch->keys().size(), 2000u);
+    for (int i = 0; i < 4000; ++i) {
+      ASSERT_EQ(batch->key_of(batch->entries()[static_cast<std::size_t>(i)]),
+                "key." + std::to_string(i % 2000));
+    }
+  }
+}
+
+TEST(BatchBuilder, KeepsWhatRandomRunsOfEventsSay) {
+  for (const std::uint64_t seed : testing::seeds(50)) {
+    SCOPED_TRACE(testing::named(seed));
+    testing::Chance chance(seed);
+    std::vector<testing::Said> events;
+    std::string expected;
+    for (std::size_t n = chance.between(1, 300); n > 0; --n) {
+      const std::string key = "k" + std::to_string(chance.below(7));
+      const std::string body(chance.below(50), static_cast<char>('a' + chance.below(26)));
+      events.push_back({key, body});
+      expected.append(key).append("=").append(body).append(" ");
+    }
+    ASSERT_EQ(testing::said(*testing::batch_of(events)), expected);
+  }
+}
+
+TEST(BatchBuilderDeathTest, AbortsOnATextLargerThanPromised) {
+  BatchBuilder builder(1000, 100);
+  EXPECT_DEATH(static_cast<void>(builder.place(101)), "a text has room");
+}
+
+TEST(BatchBuilderDeathTest, AbortsWhenNothingIsToBeSent) {
+  BatchBuilder builder(1000, 100);
+  EXPECT_DEATH(static_cast<void>(builder.finish()), "an empty batch");
+}
+
+}  // namespace
+}  // namespace xylem

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "relay/base/clock.h"
+#include "relay/node/node.h"
+
+namespace xylem::testing {
+
+inline Address address(const std::string& text) { return Address::parse(text).value(); }
+
+// A relay in this process, on sockets in a folder of its own. The ledger is checked when it goes.
+class RunningNode {
+ public:
+  // `stream` overrides where it listens for stream subscribers, to stand in for a relay that is
+  // gone.
+  explicit RunningNode(Config config = {}, std::optional<Address> stream = {})
+      : node_(with_our_sockets(std::move(config), stream), clock_) {
+    const auto started = node_.start();
+    if (!started) throw std::runtime_error(started.error().message);
+  }
+  ~RunningNode() {
+    for (const TapBoard::Row& row : node_.taps()) {
+      EXPECT_TRUE(row.figures.ledger.balances()) << row.sink << " " << row.name;
+    }
+    static_cast<void>(node_.stop(clock_.now() + std::chrono::seconds(5), [] { return false; }));
+    std::filesystem::remove_all(folder_);
+  }
+  RunningNode(const RunningNode&) = delete;
+  RunningNode& operator=(const RunningNode&) = delete;
+
+  [[nodiscard]] Address push() const { return at("push"); }
+  [[nodiscard]] Address stream() const { return at("stream"); }
+  [[nodiscard]] Node& node() { return node_; }
+  [[nodiscard]] const Clock& clock() const { return clock_; }
+  [[nodiscard]] double sampled(Metric metric) const {
+    double sum = 0;
+    for (const Sample& sample : node_.samples()) sum += sample.metric == metric ? sample.value : 0;
+    return sum;
+  }
+
+ private:
+  [[nodiscard]] Address at(const char* endpoint) const {
+    return address("ipc://" + folder_ + "/" + endpoint);
+  }
+  Config with_our_sockets(Config config, const std::optional<Address>& stream) {
+    std::string form = (std::filesystem::temp_directory_path() / "xylem-test-XXXXXX").string();
+    folder_ = ::mkdtemp(form.data());
+    config.push.listen = {at("push")};
+    config.publish.listen = {at("publish")};
+    config.stream.listen = {stream.value_or(at("stream"))};
+    if (stream)
+      std::filesystem::create_directories(std::filesystem::path(stream->host()).parent_path());
+    config.http.listen = {};
+    return config;
+  }
+
+  SystemClock clock_;
+  std::string folder_;
+  Node node_;
+};
+
+}  // namespace xylem::testing

@@ -1,0 +1,236 @@
+// Goal    what a source sends becomes batches of events under their own keys; what is refused is
+//         counted, told, and does not travel.
+// Method  messages in, one line of events out: "task.sent={...} ", and what was refused beside it.
+
+#include "relay/ingest/admission.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "relay/codec/batch_codec.h"
+#include "tests/doubles/batches.h"
+
+namespace xylem {
+namespace {
+
+using testing::batch_of;
+using testing::Said;
+
+std::string event(std::string_view type) { return R"({"type":")" + std::string(type) + "\"}"; }
+
+class AdmissionTest : public ::testing::Test, public Admission::Refused, public Admission::Outlet {
+ protected:
+  void make(const Admission::Options& options) { admission.emplace(options, *this, *this); }
+  void SetUp() override { make({}); }
+
+  void json(std::string_view key, std::string_view body) { admission->admit_json(key, body); }
+  void frame(const std::vector<Said>& events) { admission->admit_batch(batch_of(events)->frame()); }
+  // The events of the batches so far, a batch a line.
+  std::string admitted() {
+    admission->flush();
+    std::string told;
+    for (const auto& batch : batches) {
+      if (!told.empty()) told += "\n";
+      told += testing::said(*batch);
+    }
+    return told;
+  }
+  std::uint64_t counted(Refusal why) {
+    return admission->figures().refused[static_cast<std::size_t>(why)];
+  }
+
+  void on_refused(Refusal why, std::string_view key, std::size_t bytes) override {
+    refused.append(name_of(why)).append(" ").append(key).append(" ");
+    refused_bytes = bytes;
+  }
+  void on_batch(std::unique_ptr<Batch> batch) override { batches.push_back(std::move(batch)); }
+
+  std::optional<Admission> admission;
+  std::vector<std::unique_ptr<Batch>> batches;
+  std::string refused;
+  std::size_t refused_bytes = 0;
+};
+
+TEST_F(AdmissionTest, PutsASingleEventUnderTheKeyOfItsType) {
+  json("task.sent", event("task-sent"));
+  json("", event("worker-heartbeat"));
+  EXPECT_EQ(admitted(),
+            "task.sent={\"type\":\"task-sent\"} "
+            "worker.heartbeat={\"type\":\"worker-heartbeat\"} ");
+  EXPECT_EQ(admission->figures().accepted_events, 2u);
+  EXPECT_EQ(refused, "");
+}
+
+TEST_F(AdmissionTest, RefusesAKeyThatIsNotThatOfTheType) {
+  json("task.failed", event("task-sent"));
+  json("task-sent", event("task-sent"));
+  EXPECT_EQ(refused, "key_mismatch task.failed key_mismatch task-sent ");
+  EXPECT_EQ(counted(Refusal::key_mismatch), 2u);
+  EXPECT_EQ(admitted(), "");
+}
+
+TEST_F(AdmissionTest, RefusesATypeThatMakesNoKey) {
+  json("", R"({"type":"a\nb"})");
+  json("", event(std::string(246, 'a')));
+  EXPECT_EQ(counted(Refusal::bad_key), 2u);
+  EXPECT_EQ(admitted(), "");
+}
+
+TEST_F(AdmissionTest, SplitsAListAndPutsEachEventUnderItsOwnKey) {
+  json("task.multi", "[" + event("task-sent") + ", " + event("task-failed") + "]");
+  EXPECT_EQ(admitted(),
+            "task.sent={\"type\":\"task-sent\"} task.failed={\"type\":\"task-failed\"} ");
+  EXPECT_EQ(batches[0]->bodies(), "[{\"type\":\"task-sent\"}, {\"type\":\"task-failed\"}]")
+      << "a list is copied as the one text it came as";
+}
+
+TEST_F(AdmissionTest, TakesAnEmptyListForNothing) {
+  json("task.multi", "[]");
+  EXPECT_EQ(admitted(), "");
+  EXPECT_EQ(refused, "");
+}
+
+TEST_F(AdmissionTest, BlanksOutOfAListWhatItRefuses) {
+  json("task.multi", R"([{"type":"a"},{"secret":1},"secret",[ "secret" ],{"type":"b"}])");
+  EXPECT_EQ(admitted(), "a={\"type\":\"a\"} b={\"type\":\"b\"} ");
+  EXPECT_EQ(batches[0]->bodies().find("secret"), std::string_view::npos) << batches[0]->bodies();
+  EXPECT_EQ(refused, "missing_type task.multi not_an_event task.multi not_an_event task.multi ");
+  EXPECT_EQ(admission->figures().accepted_events, 2u);
+}
+
+TEST_F(AdmissionTest, KeepsNothingOfAListWhoseEveryEventIsRefused) {
+  json("task.multi", R"([{},{}])");
+  EXPECT_EQ(counted(Refusal::missing_type), 2u);
+  json("", event("a"));
+  EXPECT_EQ(admitted(), "a={\"type\":\"a\"} ");
+  EXPECT_EQ(batches[0]->bodies(), event("a"));
+}
+
+TEST_F(AdmissionTest, RefusesATextAsAWhole) {
+  json("a", "{");
+  json("b", "\xff");
+  json("c", "7");
+  EXPECT_EQ(refused, "malformed_json a invalid_utf8 b not_an_event c ");
+  EXPECT_EQ(refused_bytes, 1u);
+  EXPECT_EQ(admitted(), "");
+}
+
+TEST_F(AdmissionTest, RefusesAMessageAboveItsLimit) {
+  make({.limits = {.message_bytes_max = event("a").size(), .event_bytes_max = 4096}});
+  json("", event("a"));
+  json("", event("ab"));
+  EXPECT_EQ(refused, "message_too_large  ");
+  EXPECT_EQ(admitted(), "a={\"type\":\"a\"} ");
+}
+
+TEST_F(AdmissionTest, RefusesAnEventAboveItsLimitAlone) {
+  make({.limits = {.message_bytes_max = 4096, .event_bytes_max = event("a").size()}});
+  json("", "[" + event("ab") + "," + event("a") + "]");
+  EXPECT_EQ(refused, "event_too_large  ");
+  EXPECT_EQ(admitted(), "a={\"type\":\"a\"} ");
+}
+
+TEST_F(AdmissionTest, RefusesAloneWhatABatchHasOfBadKeysAndLargeEvents) {
+  make({.limits = {.message_bytes_max = 4096, .event_bytes_max = event("ab").size()}});
+  const std::string bodies = event("a") + event("abcdef") + event("ab") + event("ab");
+  const auto at = [&](std::uint32_t offset, const char* type, std::uint32_t position,
+                      std::uint16_t key) {
+    return EventEntry{0, offset, static_cast<std::uint32_t>(event(type).size()), position, key, 0};
+  };
+  const auto size = [&](const char* type) {
+    return static_cast<std::uint32_t>(event(type).size());
+  };
+  const std::vector<std::string_view> keys{"a", "abcdef", "a\nb", "ab"};
+  const std::vector<EventEntry> entries{at(0, "a", 0, 0), at(size("a"), "abcdef", 1, 1),
+                                        at(size("a") + size("abcdef"), "ab", 2, 2),
+                                        at(size("a") + size("abcdef") + size("ab"), "ab", 3, 3)};
+  admission->admit_batch(write_batch({keys, entries, bodies})->frame());
+  EXPECT_EQ(refused, "event_too_large abcdef bad_key a\nb ");
+  EXPECT_EQ(admitted(), "a={\"type\":\"a\"} ab={\"type\":\"ab\"} ");
+}
+
+TEST_F(AdmissionTest, GathersMessagesIntoBatchesUpToTheirSize) {
+  make({.limits = {}, .batch_bytes_full = 3 * event("a").size()});
+  for (int i = 0; i < 7; ++i) json("", event("a"));
+  EXPECT_EQ(batches.size(), 2u);
+  admitted();
+  ASSERT_EQ(batches.size(), 3u);
+  EXPECT_EQ(batches[0]->size(), 3u);
+  EXPECT_EQ(batches[2]->size(), 1u);
+}
+
+TEST_F(AdmissionTest, HandsAGoodFrameOnAsItIs) {
+  const auto sent = batch_of({{"a", event("a"), 5}, {"task.sent", event("task-sent"), 6}});
+  admission->admit_batch(sent->frame());
+  ASSERT_EQ(batches.size(), 1u);
+  EXPECT_EQ(batches[0]->frame().size(), sent->frame().size());
+  EXPECT_EQ(testing::said(*batches[0]), testing::said(*sent));
+  EXPECT_EQ(admission->figures().accepted_events, 2u);
+}
+
+TEST_F(AdmissionTest, KeepsTheOrderOfFramesAndTexts) {
+  json("", event("a"));
+  frame({{"b", event("b")}});
+  json("", event("c"));
+  EXPECT_EQ(admitted(), "a={\"type\":\"a\"} \nb={\"type\":\"b\"} \nc={\"type\":\"c\"} ");
+}
+
+TEST_F(AdmissionTest, LosesOfAFrameOnlyTheEventThatIsBad) {
+  frame({{"a", event("a"), 5},
+         {"b", "{"},
+         {"c", event("d")},
+         {"e", "[" + event("e") + "]"},
+         {"f", event("f"), 6}});
+  EXPECT_EQ(admitted(), "a={\"type\":\"a\"} f={\"type\":\"f\"} ");
+  EXPECT_EQ(refused, "malformed_json b key_mismatch c not_an_event e ");
+  EXPECT_EQ(batches[0]->entries()[1].timestamp_us, 6);
+  EXPECT_EQ(batches[0]->entries()[1].position, 1u);
+}
+
+TEST_F(AdmissionTest, RefusesAFrameThatIsNone) {
+  const std::string text = event("a");
+  admission->admit_batch(std::as_bytes(std::span(text)));
+  EXPECT_EQ(refused, "wrong_identifier  ");
+  const auto whole = batch_of({{"a", event("a")}});
+  admission->admit_batch(whole->frame().first(40));
+  EXPECT_EQ(counted(Refusal::malformed_batch), 1u);
+}
+
+TEST_F(AdmissionTest, TakesAFrameWithoutEventsForNothing) {
+  admission->admit_batch(write_batch({{}, {}, ""})->frame());
+  EXPECT_EQ(admitted(), "");
+  EXPECT_EQ(refused, "");
+}
+
+// A sequence is first + position: with holes left in, a sender could make the sequences of his
+// events reach into those of batches that come later.
+TEST_F(AdmissionTest, ClosesTheHolesInTheOrderOfAThinnedFrame) {
+  const std::vector<std::string_view> keys{"a"};
+  const std::string bodies = event("a") + event("a");
+  const auto size = static_cast<std::uint32_t>(event("a").size());
+  const std::vector<EventEntry> entries{{1, 0, size, 3, 0, 0},
+                                        {2, size, size, 4'000'000'000, 0, 0}};
+  admission->admit_batch(write_batch({keys, entries, bodies})->frame());
+  EXPECT_EQ(admitted(), "a={\"type\":\"a\"} a={\"type\":\"a\"} ");
+  EXPECT_EQ(batches[0]->entries()[0].position, 0u);
+  EXPECT_EQ(batches[0]->entries()[1].position, 1u);
+  EXPECT_EQ(batches[0]->entries()[1].timestamp_us, 2);
+}
+
+TEST_F(AdmissionTest, MakesNoMoreBatchesOfOneMessageThanItPromises) {
+  make({.limits = {.message_bytes_max = 200'000, .event_bytes_max = 4096},
+        .batch_bytes_full = 10'000});
+  std::vector<Said> events;
+  for (int i = 0; i < 2000; ++i) events.push_back({"a", event("a") + std::string(60, ' ')});
+  events.push_back({"a", "bad"});
+  json("", event("begun"));
+  frame(events);
+  admission->flush();
+  EXPECT_EQ(counted(Refusal::message_too_large), 0u);
+  EXPECT_GT(batches.size(), 10u);
+  EXPECT_LE(batches.size(), admission->batches_per_message_max());
+}
+
+}  // namespace
+}  // namespace xylem

@@ -1,0 +1,120 @@
+#include "relay/node/config.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace xylem {
+namespace {
+
+// A configuration from a file's text, assignments and variables; what is wrong comes back as text.
+class ConfigTest : public ::testing::Test {
+ protected:
+  ConfigTest() {
+    std::string form = (std::filesystem::temp_directory_path() / "xylem-config-XXXXXX").string();
+    folder_ = ::mkdtemp(form.data());
+  }
+  ~ConfigTest() override { std::filesystem::remove_all(folder_); }
+
+  tl::expected<Config, std::vector<Problem>> load(const std::string& toml) {
+    sources_.file = folder_ + "/relay.toml";
+    std::ofstream(sources_.file) << toml;
+    return load_config(sources_);
+  }
+  std::string problems_of(const std::string& toml) {
+    const auto config = load(toml);
+    std::string text = config ? "" : text_of(config.error());
+    for (std::size_t at; (at = text.find(folder_ + "/")) != std::string::npos;) {
+      text.erase(at, folder_.size() + 1);
+    }
+    return text;
+  }
+  std::string folder_;
+  ConfigSources sources_;
+};
+
+TEST_F(ConfigTest, NeedsNoFile) {
+  const auto config = load_config({});
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->push.listen.front().text(), "tcp://127.0.0.1:7600");
+}
+
+TEST_F(ConfigTest, TakesEveryKindOfValue) {
+  const auto config = load(
+      "[push]\nlisten = ['tcp://127.0.0.1:1', 'ipc:///tmp/x']\nmessage_bytes_max = '2MiB'\n"
+      "[publish]\nlisten = 'off'\noverflow = 'block'\n[stream]\nidle_timeout = '250ms'\nheartbeat "
+      "= '100ms'\n"
+      "subscribers_max = 7\n[log]\nlevel = 'warning'\n");
+  ASSERT_TRUE(config) << text_of(config.error());
+  EXPECT_EQ(config->push.listen.size(), 2u);
+  EXPECT_EQ(config->push.admission.limits.message_bytes_max, 2u << 20);
+  EXPECT_TRUE(config->publish.listen.empty());
+  EXPECT_TRUE(config->publish.block);
+  EXPECT_EQ(config->stream.limits.idle_timeout, std::chrono::milliseconds(250));
+  EXPECT_EQ(config->stream.subscribers_max, 7u);
+  EXPECT_EQ(config->log_level, LogLevel::warning);
+}
+
+TEST_F(ConfigTest, ReportsEveryProblemAtOnceWithItsLine) {
+  EXPECT_EQ(
+      problems_of("[push]\nlissen = 'x'\n[stream]\nheartbeat = 5\nsubscribers_max = 'many'\n"),
+      "relay.toml:2: 'push.lissen' is not an option; did you mean 'push.listen'?\n"
+      "relay.toml:4: stream.heartbeat: '5' is not a duration; write \"250ms\", \"5s\", \"2m\" or "
+      "\"1h\"\n"
+      "relay.toml:5: stream.subscribers_max: 'many' is not a whole number\n");
+}
+
+TEST_F(ConfigTest, SaysWhereTomlIsBroken) {
+  EXPECT_TRUE(problems_of("[push]\nlisten = \n").starts_with("relay.toml:2: "))
+      << problems_of("[push]\nlisten = \n");
+}
+
+TEST_F(ConfigTest, SaysWhenTheFileCannotBeRead) {
+  sources_.file = folder_ + "/absent.toml";
+  const auto config = load_config(sources_);
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().front().what, "cannot be read");
+}
+
+TEST_F(ConfigTest, LetsTheEnvironmentOverrideTheFileAndTheCommandLineBoth) {
+  sources_.environment = {"XYLEM_STREAM_SUBSCRIBERS_MAX=2", "XYLEM_PUBLISH_SEND_HWM=20",
+                          "XYLEM_PUSH=tcp://x:1"};
+  sources_.assignments = {"stream.subscribers_max=3"};
+  const auto config = load("[stream]\nsubscribers_max = 1\n[publish]\nsend_hwm = 10\n");
+  ASSERT_TRUE(config) << text_of(config.error());
+  EXPECT_EQ(config->stream.subscribers_max, 3u);
+  EXPECT_EQ(config->publish.send_hwm, 20);
+}
+
+TEST_F(ConfigTest, TakesListsOnTheCommandLine) {
+  sources_.assignments = {"push.listen=[tcp://127.0.0.1:1, ipc:///tmp/x]"};
+  const auto config = load("");
+  ASSERT_TRUE(config) << text_of(config.error());
+  EXPECT_EQ(config->push.listen.size(), 2u);
+}
+
+TEST_F(ConfigTest, RefusesToListenBeyondThisMachineUnlessToldTo) {
+  EXPECT_NE(problems_of("[push]\nlisten = 'tcp://0.0.0.0:7600'\n").find("--insecure"),
+            std::string::npos);
+  sources_.insecure = true;
+  EXPECT_TRUE(load("[push]\nlisten = 'tcp://0.0.0.0:7600'\n"));
+}
+
+TEST_F(ConfigTest, RefusesImpossibleCombinations) {
+  EXPECT_NE(problems_of("[push]\nlisten = 'off'\n").find("no event could ever come in"),
+            std::string::npos);
+  EXPECT_NE(problems_of("[push]\nlisten = 'tcp://127.0.0.1:7603'\n").find("already taken by"),
+            std::string::npos);
+  EXPECT_NE(problems_of("[http]\nlisten = 'tcp://127.0.0.1:1'\n").find("is not an http:// address"),
+            std::string::npos);
+  EXPECT_NE(
+      problems_of("[push]\nevent_bytes_max = '2MiB'\n").find("larger than push.message_bytes_max"),
+      std::string::npos);
+  EXPECT_NE(problems_of("[pipeline]\nring_batches = 8\n[push]\nbatch_bytes = '4KiB'\n")
+                .find("must be at least"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace xylem

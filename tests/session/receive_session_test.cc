@@ -1,0 +1,221 @@
+#include "relay/session/receive_session.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace xylem {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Steps as words: "" nothing, "hello", "credit 150", "credit 150 ?" (an answer is wanted),
+// "leave", "reconnect: why", "give up: why".
+std::string word_of(const ReceiveSession::Step& step) {
+  if (const auto* send = std::get_if<ReceiveSession::Send>(&step)) {
+    if (std::holds_alternative<Hello>(send->control)) return "hello";
+    const Credit& credit = std::get<Credit>(send->control);
+    return "credit " + std::to_string(credit.granted_bytes) + (credit.answer ? " ?" : "");
+  }
+  if (const auto* again = std::get_if<ReceiveSession::Reconnect>(&step)) {
+    return "reconnect: " + again->why;
+  }
+  if (std::holds_alternative<ReceiveSession::Leave>(step)) return "leave";
+  if (const auto* no = std::get_if<ReceiveSession::GiveUp>(&step))
+    return "give up: " + no->error.message;
+  return "";
+}
+
+class ReceiveSessionTest : public ::testing::Test {
+ protected:
+  static ReceiveSession::Options options() {
+    ReceiveSession::Options made;
+    made.hello.credit_bytes = 100;
+    made.answer_timeout = 5s;
+    made.heartbeat = 2s;
+    return made;
+  }
+  std::string connected() { return word_of(session.on_connected(now)); }
+  std::string says(const Control& control) { return word_of(session.on_control(control, now)); }
+  std::string welcomed(std::uint64_t next, std::uint64_t epoch = 7) {
+    return says(Welcome{1, 42, {epoch}, {next}, 1000, 5000});
+  }
+  std::string batch(std::uint64_t last, std::uint64_t bytes) {
+    return word_of(session.on_batch({7}, {last}, bytes, now));
+  }
+  // Nothing comes for so long, asked as often as the header wants; what it did meanwhile.
+  std::string idle(Duration by) {
+    std::string words;
+    while (by > Duration(0)) {
+      const Duration step = std::min<Duration>(by, 1s);
+      now = now + step;
+      by -= step;
+      const std::string word = word_of(session.on_idle(now));
+      if (!word.empty()) words += (words.empty() ? "" : ", ") + word;
+    }
+    return words;
+  }
+  // "10-19" or "none".
+  std::string gap() {
+    const auto gap = session.take_reconnect_gap();
+    if (!gap) return "none";
+    EXPECT_EQ(gap->reason, GapReason::reconnect);
+    return std::to_string(gap->first.value) + "-" + std::to_string(gap->last.value);
+  }
+
+  Instant now{1h};
+  ReceiveSession session{options()};
+};
+
+TEST_F(ReceiveSessionTest, SaysHelloFirstAndIsOpenOnceWelcomed) {
+  EXPECT_EQ(connected(), "hello");
+  EXPECT_FALSE(session.is_open());
+  EXPECT_EQ(welcomed(1), "");
+  EXPECT_TRUE(session.is_open());
+}
+
+TEST_F(ReceiveSessionTest, GrantsCreditOnceHalfOfTheWindowIsConsumed) {
+  connected();
+  welcomed(1);
+  EXPECT_EQ(batch(1, 49), "");
+  EXPECT_EQ(batch(2, 1), "credit 150");
+  EXPECT_EQ(batch(3, 49), "");
+  EXPECT_EQ(batch(4, 151), "credit 350") << "a frame larger than the window";
+}
+
+TEST_F(ReceiveSessionTest, StartsItsCreditAnewOnEveryConnection) {
+  connected();
+  welcomed(1);
+  EXPECT_EQ(batch(1, 100), "credit 200");
+  EXPECT_EQ(connected(), "hello");
+  welcomed(2);
+  EXPECT_EQ(batch(2, 60), "credit 160");
+}
+
+TEST_F(ReceiveSessionTest, SaysSomethingAtEachHeartbeat) {
+  connected();
+  welcomed(1);
+  EXPECT_EQ(idle(1999ms), "");
+  EXPECT_EQ(idle(1ms), "credit 100 ?");
+  EXPECT_EQ(idle(1999ms), "");
+  says(Alive{{7}, {1}});
+  EXPECT_EQ(idle(1ms), "credit 100 ?");
+}
+
+TEST_F(ReceiveSessionTest, SaysSomethingAsOftenAsTheRelayAsks) {
+  connected();
+  says(Welcome{1, 42, {7}, {1}, 1000, 500});
+  EXPECT_EQ(idle(500ms), "credit 100 ?");
+}
+
+TEST_F(ReceiveSessionTest, ReconnectsWhenTheRelayIsSilent) {
+  connected();
+  EXPECT_EQ(idle(5s), "");
+  EXPECT_EQ(idle(1ms), "reconnect: no answer");
+  EXPECT_EQ(connected(), "hello");
+  EXPECT_EQ(idle(5s), "") << "a new connection has its own time";
+  welcomed(1);
+  EXPECT_EQ(idle(3s), "credit 100 ?");
+  EXPECT_EQ(idle(2001ms), "credit 100 ?, reconnect: no answer");
+  EXPECT_FALSE(session.is_open());
+}
+
+TEST_F(ReceiveSessionTest, TakesAnythingFromTheRelayForASignOfLife) {
+  connected();
+  welcomed(1);
+  EXPECT_EQ(idle(4s), "credit 100 ?, credit 100 ?");
+  batch(1, 1);
+  EXPECT_EQ(idle(4s), "credit 100 ?, credit 100 ?");
+  says(Alive{{7}, {2}});
+  EXPECT_EQ(idle(4s), "credit 100 ?, credit 100 ?");
+}
+
+// Stopped by a debugger, or busy with a batch: what the relay said meanwhile is still to be read.
+TEST_F(ReceiveSessionTest, DoesNotBlameTheRelayForItsOwnAbsence) {
+  connected();
+  welcomed(1);
+  now = now + 1h;
+  EXPECT_EQ(word_of(session.on_idle(now)), "credit 100 ?");
+  EXPECT_TRUE(session.is_open());
+  EXPECT_TRUE(idle(5001ms).ends_with("reconnect: no answer"));
+}
+
+TEST_F(ReceiveSessionTest, ReconnectsAfterAByeUnlessItWasRefused) {
+  for (const ByeReason reason :
+       {ByeReason::unknown_session, ByeReason::too_slow, ByeReason::silent}) {
+    connected();
+    welcomed(1);
+    EXPECT_EQ(says(Bye{reason, ""}), "reconnect: " + std::string(name_of(reason)));
+    EXPECT_FALSE(session.is_open());
+  }
+  connected();
+  EXPECT_EQ(says(Bye{ByeReason::refused, "bad pattern"}),
+            "give up: the relay refused: bad pattern");
+}
+
+TEST_F(ReceiveSessionTest, TakesItsLeaveOfARelayThatStops) {
+  connected();
+  welcomed(1);
+  EXPECT_EQ(says(Bye{ByeReason::closing, "the relay stops"}), "leave");
+  EXPECT_FALSE(session.is_open());
+}
+
+TEST_F(ReceiveSessionTest, ReportsNoGapOnTheFirstConnection) {
+  connected();
+  welcomed(500);
+  EXPECT_EQ(gap(), "none");
+}
+
+TEST_F(ReceiveSessionTest, ReportsWhatPassedWithoutAConnectionOnce) {
+  connected();
+  welcomed(1);
+  batch(9, 10);
+  connected();
+  welcomed(20);
+  EXPECT_EQ(gap(), "10-19");
+  EXPECT_EQ(gap(), "none");
+}
+
+TEST_F(ReceiveSessionTest, ReportsNoGapWhenNothingPassed) {
+  connected();
+  welcomed(1);
+  batch(9, 10);
+  connected();
+  welcomed(10);
+  EXPECT_EQ(gap(), "none");
+}
+
+TEST_F(ReceiveSessionTest, ReportsNothingASecondTimeThatAGapAlreadySaid) {
+  connected();
+  welcomed(1);
+  says(Gap{{7}, {1}, {9}, 9, GapReason::overflow});
+  connected();
+  welcomed(10);
+  EXPECT_EQ(gap(), "none");
+}
+
+TEST_F(ReceiveSessionTest, ReportsAGapWithoutAnEndAcrossEpochs) {
+  connected();
+  welcomed(1);
+  batch(9, 10);
+  connected();
+  welcomed(1, 8);
+  const auto gap = session.take_reconnect_gap();
+  ASSERT_TRUE(gap);
+  EXPECT_EQ(gap->epoch, Epoch{7});
+  EXPECT_EQ(gap->first, Sequence{10});
+  EXPECT_EQ(gap->last, Sequence{0});
+}
+
+TEST_F(ReceiveSessionTest, KnowsTheNewestSequenceForItsLag) {
+  connected();
+  welcomed(5);
+  EXPECT_EQ(session.newest_known(), Sequence{5});
+  says(Alive{{7}, {90}});
+  EXPECT_EQ(session.newest_known(), Sequence{90});
+  batch(100, 1);
+  EXPECT_EQ(session.newest_known(), Sequence{101});
+}
+
+}  // namespace
+}  // namespace xylem

@@ -1,0 +1,189 @@
+"""What a relay can be told, and how it says that it cannot be told that."""
+import socket
+import subprocess
+
+import pytest
+
+from plain_clients import Push
+from relay_process import REPOSITORY, clean_environment, xylem
+
+QUIET = ("--set", "publish.listen=off", "--set", "stream.listen=off", "--set", "http.listen=off")
+PROFILES = sorted((REPOSITORY / "configs").glob("*.toml"))
+
+
+def check(*arguments, **options):
+    done = xylem("check", *arguments, **options)
+    return done.returncode, done.stderr
+
+
+@pytest.fixture
+def file(folder):
+    def write(text):
+        path = folder / "relay.toml"
+        path.write_text(text)
+        return path
+    return write
+
+
+def test_an_unknown_key_is_named_with_its_file_and_line_and_a_suggestion(file):
+    path = file('[push]\n# a comment\nlisten = "tcp://127.0.0.1:7600"\nrecieve_hwm = 5\n')
+    assert check("-c", path) == (78, f"{path}:4: 'push.recieve_hwm' is not an option; did you mean "
+                                     "'push.receive_hwm'?\n1 problem\n")
+
+
+def test_all_problems_are_reported_at_once_each_with_its_place(file):
+    path = file('[stream]\nheartbeat = "5 bananas"\ntap_bytes_max = "64MB"\n'
+                'tap_events_max = "many"\n[log]\nlevel = "loud"\n[nowhere]\nx = 1\n')
+    code, said = check("-c", path, "--set", "push.listen=nonsense", "--set", "push")
+    assert code == 78
+    for line, problem in ((2, "'5 bananas' is not a duration"), (3, "'64MB' is not a size"),
+                          (4, "'many' is not a whole number"), (6, "'loud' is not a log level"),
+                          (8, "'nowhere.x' is not an option")):
+        assert [row for row in said.splitlines()
+                if row.startswith(f"{path}:{line}: ") and problem in row], said
+    assert "--set push.listen: push.listen: address 'nonsense' has no scheme" in said
+    assert "--set push: needs KEY=VALUE" in said
+    assert said.endswith("7 problems\n")
+
+
+@pytest.mark.parametrize("setting, sentence", [
+    ("push.message_bytes_max=1", "must be from 65536 to 67108864 bytes"),
+    ("push.receive_hwm=-1", "'-1' is not a whole number"),
+    ("push.receive_hwm=1.5", "'1.5' is not a whole number"),
+    ("node.drain_deadline=10", "'10' is not a duration"),
+    ("node.drain_deadline=-1s", "'-1s' is not a duration"),
+    ("publish.overflow=spill", "'spill' is not one of drop_newest, block"),
+    ("push.listen=off", "no source listens"),
+    ("push.listen=http://127.0.0.1:1", "is not a tcp:// or ipc:// address"),
+    ("http.listen=tcp://127.0.0.1:1", "is not an http:// address"),
+    ("push.listen=tcp://127.0.0.1:99999", "has no port from 0 to 65535"),
+    ("push.listen=ipc://" + "x" * 200, "has a path longer than 107 bytes"),
+    ("push.event_bytes_max=2MiB", "is larger than push.message_bytes_max"),
+    ("pipeline.ring_batches=[8, 9]", "takes one value, not a list"),
+    ("publish.listen=tcp://127.0.0.1:7600", "127.0.0.1:7600 is already taken by push.listen"),
+    ("stream.idle_timeout=1s", "stream.heartbeat"),
+])
+def test_a_wrong_value_is_refused_with_a_sentence(setting, sentence):
+    code, said = check("--set", setting)
+    assert code == 78 and sentence in said and setting.split("=")[0] in said
+
+
+def test_impossible_combinations_are_named_with_their_file_and_line(file):
+    path = file('[push]\nmessage_bytes_max = "64KiB"\nevent_bytes_max = "1MiB"\n')
+    code, said = check("-c", path)
+    assert code == 78 and "is larger than push.message_bytes_max" in said
+    assert f"{path}:3: " in said
+
+
+@pytest.mark.parametrize("address", ["tcp://0.0.0.0:7600", "tcp://*:7600", "tcp://192.0.2.1:7600",
+                                     "tcp://example.org:7600", "tcp://127.example.org:7600"])
+def test_other_machines_are_kept_out_unless_insecure_is_said(address):
+    code, said = check("--set", f"push.listen={address}")
+    assert code == 78
+    assert "can be reached from other machines" in said and "--insecure" in said
+    assert check("--set", f"push.listen={address}", "--insecure")[0] == 0
+
+
+def test_serve_refuses_other_machines_unless_insecure_is_said(start_relay, context):
+    place = "tcp://0.0.0.0:0"
+    done = xylem("serve", "--set", f"push.listen={place}", *QUIET)
+    assert done.returncode == 78 and "--insecure" in done.stderr
+    relay = start_relay({"push.listen": place}, options=["--insecure"])
+    assert relay.push.startswith("tcp://0.0.0.0:")
+
+
+@pytest.mark.parametrize("key, scheme", [("push", "tcp"), ("publish", "tcp"), ("stream", "tcp"),
+                                         ("http", "http")])
+def test_a_port_in_use_is_named_and_the_exit_code_is_1(key, scheme):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = f"{scheme}://127.0.0.1:{taken.getsockname()[1]}"
+        settings = {name: "off" for name in ("publish", "stream", "http")}
+        settings["push"] = "tcp://127.0.0.1:0"
+        settings[key] = place
+        done = xylem("serve", *(part for name, value in settings.items()
+                                for part in ("--set", f"{name}.listen={value}")))
+    assert done.returncode == 1
+    assert f"xylem: {place} is in use by another program" in done.stderr
+
+
+def test_an_ipc_path_in_use_is_refused_and_the_first_relay_goes_on(relay, context):
+    try:
+        done = xylem("serve", "--set", f"push.listen={relay.push_ipc}", *QUIET, timeout=3)
+    except subprocess.TimeoutExpired:
+        pytest.fail("the second relay took the path over")
+    assert done.returncode == 1
+    assert f"{relay.push_ipc} is in use by another program" in done.stderr
+    Push(context, relay.push_ipc).event("task-sent")
+    relay.await_accepted(1)
+
+
+def test_an_ipc_path_that_a_killed_relay_left_is_taken_over(start_relay, folder, context):
+    place = f"ipc://{folder}/push"
+    first = start_relay({"push.listen": place})
+    first.kill()
+    second = start_relay({"push.listen": place})
+    Push(context, second.push_ipc).event("task-sent")
+    second.await_accepted(1)
+
+
+def test_ipv6_loopback_works_as_an_address(start_relay):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    relay = start_relay({"push.listen": "tcp://[::1]:0"})
+    assert relay.push.startswith("tcp://[::1]:")
+
+
+def test_a_missing_file_is_named():
+    code, said = check("-c", "/nowhere/relay.toml")
+    assert code == 78 and "/nowhere/relay.toml: cannot be read" in said
+
+
+def test_a_broken_file_is_named_with_its_line(file):
+    path = file('[push]\nlisten = "tcp\n')
+    code, said = check("-c", path)
+    assert code == 78 and said.startswith(f"{path}:2: ")
+
+
+def shown(*arguments, **options):
+    done = xylem("check", "--show", *arguments, **options)
+    assert done.returncode == 0, done.stderr
+    return dict(line.split(" = ", 1) for line in done.stdout.splitlines())
+
+
+def test_the_command_line_beats_the_environment_and_that_beats_the_file(file):
+    path = file('[push]\nreceive_hwm = 11\n[stream]\nheartbeat = "11s"\nidle_timeout = "99s"\n')
+    env = clean_environment(XYLEM_PUSH_RECEIVE_HWM="22", XYLEM_STREAM_HEARTBEAT="22s")
+    assert shown()["push.receive_hwm"] == "1000"
+    assert shown("-c", path)["push.receive_hwm"] == "11"
+    values = shown("-c", path, "--set", "push.receive_hwm=33", env=env)
+    assert (values["push.receive_hwm"], values["stream.heartbeat"],
+            values["stream.idle_timeout"]) == ("33", '"22s"', '"99s"')
+
+
+def test_a_wrong_environment_variable_is_named():
+    code, said = check(env=clean_environment(XYLEM_PUSH_RECEIVE_HWM="x"))
+    assert code == 78 and said.startswith("XYLEM_PUSH_RECEIVE_HWM: push.receive_hwm: 'x'")
+
+
+def test_serve_follows_the_environment(start_relay):
+    relay = start_relay({"http.listen": None}, env={"XYLEM_HTTP_LISTEN": "http://127.0.0.1:0",
+                                                    "XYLEM_PIPELINE_RING_BATCHES": "64"})
+    assert relay.metric("xylem_ring_capacity_batches", ring="push") == 64
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda path: path.name)
+def test_every_profile_is_a_valid_configuration(profile):
+    code, said = check("-c", profile)
+    assert code == 0, said
+
+
+def test_there_are_profiles():
+    assert REPOSITORY / "configs/relay.toml" in PROFILES
+
+
+def test_relay_toml_is_what_check_prints_as_defaults():
+    done = xylem("check", "--defaults")
+    assert done.stdout == (REPOSITORY / "configs/relay.toml").read_text()
+    assert shown("-c", REPOSITORY / "configs/relay.toml") == shown()

@@ -1,0 +1,121 @@
+"""Subscribers that come and go, politely or by SIGKILL."""
+import signal
+
+import zmq
+
+from backpressure import NARROW, fill
+from plain_clients import Push
+from stream_client import StreamClient
+from waiting import until
+
+
+def test_a_killed_subscriber_is_retired_and_what_was_held_for_it_is_dropped(
+        start_relay, start_dump, context):
+    relay = start_relay({"stream.idle_timeout": "3s", "stream.heartbeat": "500ms"})
+    victim = start_dump(relay, "victim")
+    push = Push(context, relay.push)
+    victim.pause()
+    count = push.lists(1000, padding=400)
+    relay.await_accepted(count)
+    held = relay.metrics().ledger("stream", "victim")[4]
+    assert held > 0
+    victim.process.send_signal(signal.SIGKILL)
+    until(lambda: ("stream", "victim") not in relay.metrics().taps(), "its tap is retired")
+    accepted, delivered, filtered, dropped, still_held = relay.metrics().ledger("stream", "(gone)")
+    assert (accepted, filtered, still_held) == (count, 0, 0)
+    assert dropped == relay.metric("xylem_tap_dropped_events_total", tap="(gone)",
+                                   reason="disconnected") == held
+    until(lambda: relay.metric("xylem_stream_subscribers") == 0, "it is not counted any more", 2)
+
+
+def test_a_killed_block_subscriber_does_not_stall_the_senders_for_long(
+        start_relay, start_dump, context):
+    relay = start_relay(NARROW)
+    victim = start_dump(relay, "victim", "--overflow", "block")
+    victim.pause()
+    push = Push(context, relay.push, hwm=10)
+    fill(push)
+    victim.process.send_signal(signal.SIGKILL)
+    until(lambda: push.socket.poll(0, zmq.POLLOUT), "the senders go on", 5)
+    until(lambda: ("stream", "victim") not in relay.metrics().taps(), "its tap is retired", 5)
+    push.event("after-the-kill")
+
+
+def test_a_killed_subscriber_with_credit_is_noticed_by_the_next_events(
+        relay, start_dump, context):
+    victim = start_dump(relay, "victim")
+    victim.process.send_signal(signal.SIGKILL)
+    victim.process.wait()
+    push = Push(context, relay.push)
+
+    def noticed():
+        push.event("task-sent")
+        return ("stream", "victim") not in relay.metrics().taps()
+    until(noticed, "its tap is retired")
+    relay.check_ledger()
+
+
+def test_a_subscriber_that_says_bye_is_retired_at_once(relay, stream, push):
+    client = stream()
+    client.open(name="polite", credit=0)
+    push.event("task-sent")
+    relay.await_accepted(1)
+    client.leave()
+    until(lambda: ("stream", "polite") not in relay.metrics().taps(), "its tap is retired", 2)
+    assert relay.metrics().ledger("stream", "(gone)") == (1, 0, 0, 1, 0)
+
+
+def test_two_hundred_subscribers_come_and_go_while_events_flow(relay, context, subscribe, push):
+    faithful, first = subscribe("task."), StreamClient(context, relay.stream)
+    first.open("task.#", name="faithful")
+    visitors = []
+    for number in range(200):
+        visitor = StreamClient(context, relay.stream)
+        visitor.open("task.#", "worker.*", name=f"visitor-{number}")
+        visitors.append(visitor)
+        push.list([{"type": "task-sent", "n": number * 10 + i} for i in range(10)])
+        if number % 3 == 0:
+            gone = visitors.pop(0)
+            if number % 2:
+                gone.leave()
+            gone.close()
+    for visitor in visitors:
+        visitor.close()
+    assert [sequence for sequence, _, _ in first.events(2000)] == list(range(1, 2001))
+    assert len(faithful.receive(2000)) == 2000
+
+    def only_the_faithful_is_left():
+        push.event("task-sent")
+        return relay.metric("xylem_stream_subscribers") == 1
+    until(only_the_faithful_is_left, "the others are retired")
+    now = relay.metrics()
+    assert not now.unbalanced() and now.ledger("stream", "(gone)")[0] > 0
+    assert len({tap for sink, tap in now.taps() if sink == "stream"}) == 2
+
+
+def test_two_hundred_plain_subscribers_come_and_go_while_events_flow(
+        relay, context, subscribe, push):
+    faithful = subscribe("task.")
+    before = relay.metric("xylem_publish_subscriptions")
+    for number in range(200):
+        visitor = context.socket(zmq.SUB)
+        visitor.connect(relay.publish)
+        visitor.setsockopt(zmq.SUBSCRIBE, b"task.s%d" % number)
+        visitor.setsockopt(zmq.SUBSCRIBE, b"")
+        push.event("task-sent", n=number)
+        visitor.close(linger=0)
+    assert len(faithful.receive(200)) == 200
+    until(lambda: relay.metric("xylem_publish_subscriptions") == before, "their prefixes are gone")
+
+
+def test_more_subscribers_than_the_metrics_show_are_summed(relay, context, push):
+    clients = [StreamClient(context, relay.stream) for _ in range(100)]
+    for number, client in enumerate(clients):
+        client.open(name=f"sub-{number}")
+    push.list([{"type": "a"}, {"type": "b"}])
+    for client in clients:
+        client.events(2)
+    taps = [tap for sink, tap in relay.metrics().taps() if sink == "stream"]
+    assert "(others)" in taps and len(taps) <= 66
+    assert sum(relay.metrics().ledger("stream", tap)[1] for tap in taps) == 200
+    relay.check_ledger()

@@ -1,0 +1,117 @@
+"""Usage errors, xylem route, xylem check: what the shell is told."""
+import json
+
+import pytest
+
+from relay_process import xylem
+
+
+def test_without_a_command_usage_is_an_error():
+    done = xylem()
+    assert done.returncode == 2 and "subcommand" in done.stderr + done.stdout
+    assert "--help" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("arguments", [
+    ["nonsense"], ["serve", "--nonsense"], ["emit"], ["emit", "task-sent", "--count", "0"],
+    ["emit", "task-sent", "--count", "many"], ["emit", "task-sent", "no-equals-sign"],
+    ["dump", "--format", "xml"], ["dump", "--limit", "x"], ["route"], ["check", "extra"],
+    ["bench", "--lane", "fast"], ["bench", "--push", "tcp://127.0.0.1:1"],
+    ["bench", "--events", "0"]])
+def test_a_usage_error_exits_2_and_says_what_is_wrong(arguments):
+    done = xylem(*arguments)
+    said = done.stderr + done.stdout
+    assert done.returncode == 2 and len(said) > 10
+    assert done.stdout == "", "errors go to stderr"
+
+
+@pytest.mark.parametrize("arguments", [
+    ["dump", "--overflow", "spill"], ["dump", "--connect", "nonsense"], ["dump", "task.a*"],
+    ["emit", "task-sent", "--connect", "nonsense"], ["bench", "--overflow", "spill"],
+    ["bench", "--pattern", "a*b"], ["route", "task-sent", "--pattern", "a*b"]])
+def test_an_argument_that_makes_no_sense_is_a_usage_error(arguments):
+    done = xylem(*arguments, timeout=5)
+    assert done.returncode == 2 and "xylem: " in done.stderr
+
+
+@pytest.mark.parametrize("command", [[], ["serve"], ["emit"], ["dump"], ["route"], ["check"],
+                                     ["bench"]])
+def test_help_is_complete_and_exits_0(command):
+    done = xylem(*command, "--help")
+    assert done.returncode == 0 and done.stderr == ""
+    assert "Usage: xylem" in done.stdout
+
+
+def test_version_is_told():
+    done = xylem("--version")
+    assert (done.returncode, done.stdout.split()[0]) == (0, "xylem")
+
+
+NO_RELAY = ("--set", "http.listen=off")
+
+
+def route(*arguments):
+    done = xylem("route", *arguments, *NO_RELAY)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("what", ["task.failed", "task-failed"])
+def test_route_takes_a_key_or_a_type(what):
+    code, out, _ = route(what, "--pattern", "task.*", "--pattern", "worker.#")
+    assert code == 0
+    assert "routing key task.failed\n" in out
+    rows = {" ".join(line.split()) for line in out.splitlines()}
+    assert {"--pattern task.* yes 'task.*' matches", "--pattern worker.# no worker.#"} <= rows
+
+
+def test_route_takes_a_file_with_an_event_or_a_list(folder):
+    event = folder / "event.json"
+    event.write_text(json.dumps({"type": "task-sent", "uuid": "a"}))
+    assert "routing key task.sent\n" in route(event)[1]
+    event.write_text(json.dumps([{"type": "task-sent"}, {"type": "worker-online"}]))
+    code, out, _ = route(event)
+    assert code == 0
+    assert [line for line in out.splitlines() if line.startswith("routing key")] == [
+        "routing key task.sent", "routing key worker.online"]
+    event.write_text("[]")
+    code, out, _ = route(event)
+    assert code == 0 and "an empty list: nothing to route" in out
+
+
+@pytest.mark.parametrize("text, reason", [
+    ('{"type":', "malformed_json"), ("", "malformed_json"), ("{}", "missing_type"),
+    ('[{"type":"a"},3]', "not_an_event"), ('{"type":"a\\u0000"}', "bad_key"),
+    ("[" * 5000, "malformed_json"), ("x" * (2 << 20), "message_too_large")],
+    ids=lambda value: value[:20])
+def test_route_says_why_a_file_would_be_refused(folder, text, reason):
+    event = folder / "event.json"
+    event.write_text(text)
+    code, out, _ = route(event)
+    assert code == 1 and f"refused: {reason}" in out
+
+
+def test_route_of_nothing_it_knows_fails_with_a_sentence(folder):
+    code, _, said = route("no such\x1bfile")
+    assert code == 1 and "'no such\\x1bfile' is neither a file nor a routing key" in said
+    code, out, said = route(folder)
+    assert code == 1 and "malformed" not in out and str(folder) in said
+
+
+def test_route_asks_a_running_relay_for_its_subscribers(relay, stream):
+    one, two = stream(), stream()
+    one.open("task.*", name="one")
+    two.open("worker.#", "custom", name="two")
+    done = xylem("route", "task-sent", "--set", f"http.listen={relay.http}")
+    rows = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert "one yes 'task.*' matches" in rows and "two no custom, worker.#" in rows
+
+
+def test_route_with_a_bad_configuration_exits_78():
+    done = xylem("route", "task-sent", "--set", "no.such=1")
+    assert done.returncode == 78 and "'no.such' is not an option" in done.stderr
+
+
+def test_check_of_a_good_configuration_says_so_and_exits_0():
+    done = xylem("check")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "the configuration is fine\n")

@@ -1,0 +1,86 @@
+#include "relay/transport/address.h"
+
+#include <gtest/gtest.h>
+
+namespace xylem {
+namespace {
+
+struct GoodAddress {
+  std::string_view text;
+  Address::Scheme scheme;
+  std::string_view host;
+  int port;
+  bool is_local;
+};
+constexpr GoodAddress kGood[] = {
+    {"tcp://127.0.0.1:7600", Address::Scheme::tcp, "127.0.0.1", 7600, true},
+    {"tcp://127.1.2.3:1", Address::Scheme::tcp, "127.1.2.3", 1, true},
+    {"tcp://localhost:0", Address::Scheme::tcp, "localhost", 0, true},
+    {"tcp://[::1]:65535", Address::Scheme::tcp, "[::1]", 65535, true},
+    {"tcp://*:7600", Address::Scheme::tcp, "*", 7600, false},
+    {"tcp://0.0.0.0:7600", Address::Scheme::tcp, "0.0.0.0", 7600, false},
+    {"tcp://[::]:7600", Address::Scheme::tcp, "[::]", 7600, false},
+    {"tcp://relay.example.org:7600", Address::Scheme::tcp, "relay.example.org", 7600, false},
+    {"tcp://127.example.org:7600", Address::Scheme::tcp, "127.example.org", 7600, false},
+    {"http://127.0.0.1:7680", Address::Scheme::http, "127.0.0.1", 7680, true},
+    {"ipc:///run/xylem/push", Address::Scheme::ipc, "/run/xylem/push", 0, true},
+};
+
+TEST(Address, IsReadFromItsTextAndWrittenBack) {
+  for (const GoodAddress& good : kGood) {
+    const auto address = Address::parse(good.text);
+    ASSERT_TRUE(address) << good.text << ": " << address.error().message;
+    EXPECT_EQ(address->scheme(), good.scheme) << good.text;
+    EXPECT_EQ(address->host(), good.host) << good.text;
+    EXPECT_EQ(address->port(), good.port) << good.text;
+    EXPECT_EQ(address->is_local(), good.is_local) << good.text;
+    EXPECT_EQ(address->text(), good.text);
+    EXPECT_EQ(Address::parse(address->text()).value(), *address);
+  }
+}
+
+TEST(Address, OfHttpMayEndInSlashes) {
+  EXPECT_EQ(Address::parse("http://127.0.0.1:7680//")->text(), "http://127.0.0.1:7680");
+  EXPECT_FALSE(Address::parse("tcp://127.0.0.1:7600/"));
+}
+
+TEST(Address, IsRefusedWithASentenceThatSaysWhatIsMissing) {
+  struct Bad {
+    std::string text;
+    std::string_view why;
+  };
+  const Bad bad[] = {{"", "no scheme"},
+                     {"127.0.0.1:7600", "no scheme"},
+                     {"udp://127.0.0.1:7600", "scheme that is not"},
+                     {"TCP://127.0.0.1:7600", "scheme that is not"},
+                     {"tcp://", "needs HOST:PORT"},
+                     {"tcp://127.0.0.1", "needs HOST:PORT"},
+                     {"tcp://:7600", "needs HOST:PORT"},
+                     {"tcp://127.0.0.1:", "no port"},
+                     {"tcp://127.0.0.1:65536", "no port"},
+                     {"tcp://127.0.0.1:-1", "no port"},
+                     {"tcp://127.0.0.1:+1", "no port"},
+                     {"tcp://127.0.0.1:7600x", "no port"},
+                     {"tcp://[::1]", "no port"},
+                     {"tcp://::1:7600", "IPv6 address without brackets"},
+                     {"ipc://", "no path"},
+                     {"ipc://" + std::string(108, 'p'), "longer than 107"},
+                     {"tcp://a\nb", "\\x0a"}};
+  for (const auto& [text, why] : bad) {
+    const auto address = Address::parse(text);
+    ASSERT_FALSE(address) << text;
+    EXPECT_EQ(address.error().code, ErrorCode::bad_address);
+    EXPECT_NE(address.error().message.find(why), std::string::npos) << address.error().message;
+  }
+}
+
+TEST(Address, IsEqualToAnotherOnlyInAllItsParts) {
+  const auto address = [](std::string_view text) { return Address::parse(text).value(); };
+  EXPECT_EQ(address("tcp://a:1"), address("tcp://a:1"));
+  EXPECT_NE(address("tcp://a:1"), address("tcp://a:2"));
+  EXPECT_NE(address("tcp://a:1"), address("tcp://b:1"));
+  EXPECT_NE(address("tcp://a:1"), address("http://a:1"));
+}
+
+}  // namespace
+}  // namespace xylem

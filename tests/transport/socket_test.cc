@@ -1,0 +1,199 @@
+// Goal    a socket says what came of each call and keeps its options; what libzmq does inside is
+// not
+//         tested again here.
+// Method  two ends in one process over ipc in a directory of the test's own. Nothing sleeps: a test
+//         waits on the descriptor that the agents wait on.
+
+#include "relay/transport/socket.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/doubles/batches.h"
+#include "tests/doubles/sockets.h"
+
+namespace xylem {
+namespace {
+
+using testing::message_of;
+using testing::send_soon;
+
+class SocketTest : public ::testing::Test {
+ protected:
+  static Address tcp(std::string_view port = "0") {
+    return Address::parse("tcp://127.0.0.1:" + std::string(port)).value();
+  }
+  testing::TempDir dir;
+  Context context;
+};
+
+TEST_F(SocketTest, CarriesMessagesOfSeveralFramesOverIpc) {
+  Socket pull(context, SocketKind::pull, {});
+  ASSERT_EQ(pull.bind(dir.ipc("push")).value(), dir.ipc("push"));
+  Socket push(context, SocketKind::push, {});
+  ASSERT_TRUE(push.connect(dir.ipc("push")));
+  ASSERT_EQ(send_soon(push, {"task.sent", "{}"}), SendOutcome::sent);
+  ASSERT_EQ(send_soon(push, {"alone"}), SendOutcome::sent);
+  EXPECT_EQ(message_of(pull), "task.sent|{}");
+  EXPECT_EQ(message_of(pull), "alone");
+}
+
+TEST_F(SocketTest, TellsThePortThatTheSystemChose) {
+  Socket pull(context, SocketKind::pull, {});
+  const auto bound = pull.bind(tcp());
+  ASSERT_TRUE(bound);
+  EXPECT_NE(bound->port(), 0);
+  Socket push(context, SocketKind::push, {});
+  ASSERT_TRUE(push.connect(*bound));
+  ASSERT_EQ(send_soon(push, {"x"}), SendOutcome::sent);
+  EXPECT_EQ(message_of(pull), "x");
+}
+
+TEST_F(SocketTest, SaysThatAnAddressIsInUse) {
+  Socket first(context, SocketKind::pull, {});
+  const Address bound = first.bind(tcp()).value();
+  Socket second(context, SocketKind::pull, {});
+  const auto refused = second.bind(bound);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::address_in_use);
+  EXPECT_NE(refused.error().message.find(bound.text()), std::string::npos);
+}
+
+TEST_F(SocketTest, SaysThatAnAddressCannotBeBound) {
+  Socket pull(context, SocketKind::pull, {});
+  const auto nowhere = Address::parse("ipc://" + dir.path() + "/missing/socket").value();
+  EXPECT_EQ(pull.bind(nowhere).error().code, ErrorCode::io);
+  EXPECT_EQ(pull.bind(Address::parse("tcp://not-an-interface:0").value()).error().code,
+            ErrorCode::io);
+}
+
+TEST_F(SocketTest, HasNothingToReceiveUntilSomethingCame) {
+  Socket pull(context, SocketKind::pull, {});
+  ASSERT_TRUE(pull.bind(dir.ipc("push")));
+  Frame frame;
+  EXPECT_FALSE(pull.receive(frame));
+  EXPECT_FALSE(pull.readable());
+}
+
+TEST_F(SocketTest, KeepsAFrameThatItHasNoRoomFor) {
+  Socket push(context, SocketKind::push, {});
+  Frame frame(std::string_view("kept"));
+  EXPECT_EQ(push.send(frame), SendOutcome::full) << "nobody is connected";
+  EXPECT_EQ(frame.text(), "kept");
+}
+
+TEST_F(SocketTest, SaysThatAPeerIsUnreachable) {
+  Socket router(context, SocketKind::router, {});
+  Frame identity(std::string_view("nobody"));
+  EXPECT_EQ(router.send(identity, true), SendOutcome::unreachable);
+}
+
+TEST_F(SocketTest, AnswersADealerThroughItsIdentity) {
+  Socket router(context, SocketKind::router, {});
+  ASSERT_TRUE(router.bind(dir.ipc("stream")));
+  Socket dealer(context, SocketKind::dealer, {});
+  ASSERT_TRUE(dealer.connect(dir.ipc("stream")));
+  ASSERT_EQ(send_soon(dealer, {"hello"}), SendOutcome::sent);
+  Frame identity;
+  ASSERT_TRUE(testing::receive_soon(router, identity));
+  EXPECT_TRUE(identity.more());
+  EXPECT_EQ(message_of(router), "hello");
+  ASSERT_EQ(send_soon(router, {identity.text(), "welcome"}), SendOutcome::sent);
+  EXPECT_EQ(message_of(dealer), "welcome");
+}
+
+TEST_F(SocketTest, GivesASubscriberWhatItsPrefixMatches) {
+  Socket xpub(context, SocketKind::xpub, {});
+  ASSERT_TRUE(xpub.bind(dir.ipc("publish")));
+  Socket sub(context, SocketKind::sub, {});
+  ASSERT_TRUE(sub.connect(dir.ipc("publish")));
+  ASSERT_TRUE(sub.subscribe("task."));
+  EXPECT_EQ(message_of(xpub), std::string("\x01") + "task.");
+  ASSERT_EQ(send_soon(xpub, {"worker.online", "1"}), SendOutcome::sent);
+  ASSERT_EQ(send_soon(xpub, {"task.sent", "2"}), SendOutcome::sent);
+  EXPECT_EQ(message_of(sub), "task.sent|2");
+}
+
+// With refuse_when_full an event is lost only knowingly.
+TEST_F(SocketTest, SaysThatASubscriberIsFullWhenToldTo) {
+  Socket xpub(context, SocketKind::xpub, {.send_hwm = 1});
+  ASSERT_TRUE(xpub.bind(dir.ipc("publish")));
+  xpub.refuse_when_full(true);
+  Socket sub(context, SocketKind::sub, {.receive_hwm = 1});
+  ASSERT_TRUE(sub.connect(dir.ipc("publish")));
+  ASSERT_TRUE(sub.subscribe(""));
+  ASSERT_EQ(message_of(xpub), "\x01");
+  const std::string large(1 << 16, 'x');
+  SendOutcome outcome = SendOutcome::sent;
+  for (int i = 0; i < 10'000 && outcome == SendOutcome::sent; ++i) {
+    Frame frame{std::string_view(large)};
+    outcome = xpub.send(frame);
+  }
+  EXPECT_EQ(outcome, SendOutcome::full);
+  xpub.refuse_when_full(false);
+  Frame frame(std::string_view("dropped for whom it does not fit"));
+  EXPECT_EQ(xpub.send(frame), SendOutcome::sent);
+}
+
+TEST_F(SocketTest, CutsOffAPeerThatSendsLargerFramesThanAllowed) {
+  Socket pull(context, SocketKind::pull, {.frame_bytes_max = 100});
+  ASSERT_TRUE(pull.bind(dir.ipc("push")));
+  Socket push(context, SocketKind::push, {});
+  ASSERT_TRUE(push.connect(dir.ipc("push")));
+  ASSERT_EQ(send_soon(push, {std::string(101, 'x')}), SendOutcome::sent);
+  Socket other(context, SocketKind::push, {});
+  ASSERT_TRUE(other.connect(dir.ipc("push")));
+  ASSERT_EQ(send_soon(other, {std::string(100, 'y')}), SendOutcome::sent);
+  EXPECT_EQ(message_of(pull), std::string(100, 'y'));
+}
+
+// Small frames are copied, large ones sent from where the batch lies; either way it must live on.
+TEST_F(SocketTest, SendsABatchThatNobodyElseHolds) {
+  Socket pull(context, SocketKind::pull, {});
+  ASSERT_TRUE(pull.bind(dir.ipc("push")));
+  Socket push(context, SocketKind::push, {});
+  ASSERT_TRUE(push.connect(dir.ipc("push")));
+  for (const std::size_t body_bytes : {10u, 200'000u}) {
+    BatchRef batch = testing::stamped(testing::batch_of("a", 1, body_bytes), 1);
+    const std::string expected(reinterpret_cast<const char*>(batch->frame().data()),
+                               batch->frame().size());
+    Frame frame(batch);
+    batch = {};
+    SendOutcome outcome = push.send(frame);
+    while (outcome == SendOutcome::full && testing::await(push)) outcome = push.send(frame);
+    ASSERT_EQ(outcome, SendOutcome::sent);
+    EXPECT_TRUE(message_of(pull) == expected);
+  }
+}
+
+TEST_F(SocketTest, KnowsWhereATcpFrameCameFromAndNothingOverIpc) {
+  for (const Address& at : {tcp(), dir.ipc("push")}) {
+    Socket pull(context, SocketKind::pull, {});
+    const Address bound = pull.bind(at).value();
+    Socket push(context, SocketKind::push, {});
+    ASSERT_TRUE(push.connect(bound));
+    ASSERT_EQ(send_soon(push, {"x"}), SendOutcome::sent);
+    Frame frame;
+    ASSERT_TRUE(testing::receive_soon(pull, frame));
+    EXPECT_EQ(frame.peer_address(), at.scheme() == Address::Scheme::tcp ? "127.0.0.1" : "");
+  }
+}
+
+using SocketDeathTest = SocketTest;
+TEST_F(SocketDeathTest, AbortsOnAThreadThatDidNotMakeIt) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(
+      {
+        Context own;
+        Socket pull(own, SocketKind::pull, {});
+        std::thread([&] {
+          Frame frame;
+          static_cast<void>(pull.receive(frame));
+        }).join();
+      },
+      "a socket stays on the thread that made it");
+}
+
+}  // namespace
+}  // namespace xylem
