@@ -208,6 +208,10 @@ void StreamEgress::say_bye(const std::string& peer, ByeReason reason, std::strin
   say(peer, Bye{reason, std::move(text)});
 }
 
+SendOutcome StreamEgress::tell_to_leave(const std::string& peer) {
+  return say(peer, Bye{ByeReason::closing, "the relay stops"});
+}
+
 void StreamEgress::refuse(const std::string& peer, RefusedFrame what, const Frame& frame,
                           const std::string& why) {
   refused_[static_cast<std::size_t>(what)].fetch_add(1, std::memory_order_relaxed);
@@ -219,9 +223,13 @@ void StreamEgress::refuse(const std::string& peer, RefusedFrame what, const Fram
   if (const auto known = subscribers_.find(peer); known != subscribers_.end()) remove(known);
 }
 
-// A subscriber that has used up its credit is sent nothing, so that its death would go unnoticed.
+// A subscriber that has used up its credit is sent nothing, and one that was told to leave neither,
+// so that its death would go unnoticed.
 void StreamEgress::probe_the_stuck() {
   for (auto& [peer, subscriber] : subscribers_) {
+    if (subscriber->told_to_leave) {
+      subscriber->unreachable |= tell_to_leave(peer) == SendOutcome::unreachable;
+    }
     if (subscriber->tap.empty() || subscriber->session.may_send()) continue;
     subscriber->unreachable |= say(peer, Alive{epoch_, next_}) == SendOutcome::unreachable;
   }
@@ -294,7 +302,7 @@ Agent::Drain StreamEgress::drain(Instant now) {
   for (auto at = subscribers_.begin(); at != subscribers_.end();) {
     Subscriber& subscriber = *at->second;
     if (edge_.empty() && subscriber.tap.empty() && !subscriber.told_to_leave) {
-      const SendOutcome told = say(at->first, Bye{ByeReason::closing, "the relay stops"});
+      const SendOutcome told = tell_to_leave(at->first);
       subscriber.told_to_leave = told == SendOutcome::sent;
       subscriber.unreachable |= told == SendOutcome::unreachable;
     }
@@ -323,7 +331,7 @@ std::uint64_t StreamEgress::on_stop() {
                 subscriber->session.name(), held, unread);
     }
     if (const auto gap = subscriber->tap.abandon(DropReason::stopping)) say(peer, *gap);
-    if (!subscriber->told_to_leave) say_bye(peer, ByeReason::closing, "the relay stops");
+    if (!subscriber->told_to_leave) static_cast<void>(tell_to_leave(peer));
   }
   show();
   socket_.reset();

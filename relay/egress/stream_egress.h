@@ -78,6 +78,7 @@ class StreamEgress final : public Agent {
   void on_hello(const std::string& peer, const Hello& hello, Instant now);
   void on_credit(const std::string& peer, const Credit& credit, Instant now);
   SendOutcome say(const std::string& peer, const Control& control);
+  SendOutcome tell_to_leave(const std::string& peer);
   void say_bye(const std::string& peer, ByeReason reason, std::string text);
   // Counts, logs, says Bye, and lets the subscriber go if it is one.
   void refuse(const std::string& peer, RefusedFrame what, const Frame& frame,

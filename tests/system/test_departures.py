@@ -119,3 +119,14 @@ def test_more_subscribers_than_the_metrics_show_are_summed(relay, context, push)
     assert "(others)" in taps and len(taps) <= 66
     assert sum(relay.metrics().ledger("stream", tap)[1] for tap in taps) == 200
     relay.check_ledger()
+
+
+def test_one_that_dies_after_it_was_told_to_leave_does_not_hold_up_the_stop(relay, context):
+    client = StreamClient(context, relay.stream)
+    client.open(name="dying")
+    Push(context, relay.push).event("task-sent")
+    client.events(1)
+    relay.signal(signal.SIGTERM)
+    assert client.bye()[0] == "closing"
+    client.close()
+    relay.wait(seconds=5)

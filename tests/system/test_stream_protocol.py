@@ -115,6 +115,7 @@ def test_one_subscriber_more_than_allowed_is_refused_with_a_sentence(start_relay
     clients[1].open()
     clients[2].hello()
     assert clients[2].bye() == ("refused", "2 subscribers are as many as this relay takes")
+    until(lambda: relay.metric("xylem_stream_subscribers") == 2, "both places are shown as taken")
     clients[0].leave()
     until(lambda: relay.metric("xylem_stream_subscribers") == 1, "the first one's place is free")
     clients[2].open()
