@@ -19,8 +19,7 @@ constexpr std::string_view kKeys[] = {"task.received", "task.started", "task.suc
 void fill(xylem::BatchBuilder& builder, const std::string& body, std::int64_t events) {
   for (std::int64_t i = 0; i < events; ++i) {
     std::memcpy(builder.place(body.size()), body.data(), body.size());
-    builder.add(kKeys[i % 4], 0, static_cast<std::uint32_t>(body.size()), 1);
-    builder.keep(body.size());
+    builder.add(kKeys[i % 4], body.size(), 1);
   }
 }
 

@@ -2,6 +2,9 @@
 
 #include <cstring>
 
+#include "relay/codec/shaped_body.h"
+#include "relay/event/routing_key.h"
+
 namespace xylem {
 namespace {
 constexpr int kLingerMs = 500;
@@ -10,7 +13,10 @@ constexpr int kLingerMs = 500;
 Outbox::Outbox(Options options, Context& context)
     : options_(std::move(options)),
       context_(context),
-      open_(options_.batch_bytes_full, options_.event_bytes_max) {}
+      open_(options_.batch_bytes_full, shaped_body_bytes_max(options_.event_bytes_max)),
+      shaper_(open_),
+      json_({options_.batch_bytes_full, options_.event_bytes_max}),
+      event_(options_.event_bytes_max) {}
 
 Result<void> Outbox::on_start() {
   SocketOptions socket;
@@ -34,9 +40,7 @@ bool Outbox::put(std::string_view key, std::string_view body, std::int64_t times
       ++figures_.dropped;
       return false;
     }
-    std::memcpy(open_.place(body.size()), body.data(), body.size());
-    open_.add(key, 0, static_cast<std::uint32_t>(body.size()), timestamp_us);
-    open_.keep(body.size());
+    add(key, body, timestamp_us);
     ++figures_.waiting;
     if (open_.full()) {
       full_.push_back(open_.finish());
@@ -46,6 +50,26 @@ bool Outbox::put(std::string_view key, std::string_view body, std::int64_t times
   }
   if (ring) bell_->ring();
   return true;
+}
+
+// By its shape, if it has one; what is wrong with it otherwise is for the relay to say.
+void Outbox::add(std::string_view key, std::string_view body, std::int64_t timestamp_us) {
+  char* copy = reinterpret_cast<char*>(event_.begin());
+  std::memcpy(copy, body.data(), body.size());
+  const char* const end = copy + body.size();
+  const auto take = [&] {
+    const Shaper::Taken* taken = shaper_.take(copy, end);
+    const bool whole = taken != nullptr && taken->end == end && taken->key == key;
+    whole ? shaper_.commit() : shaper_.rollback();
+    return whole;
+  };
+  if (take()) return;
+  const auto scan = json_.scan({copy, body.size()});
+  const bool sound = scan && !(*scan)->is_list && (*scan)->events[0].accepted &&
+                     key_is_of_type(key, (*scan)->events[0].type);
+  if (sound && shaper_.teach({copy, body.size()}, key) && take()) return;
+  std::memcpy(open_.place(body.size()), body.data(), body.size());
+  open_.add(key, body.size(), timestamp_us);
 }
 
 void Outbox::count_unfit() {

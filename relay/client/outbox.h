@@ -10,6 +10,8 @@
 #include "relay/agent/agent.h"
 #include "relay/agent/agent_runner.h"
 #include "relay/codec/batch_builder.h"
+#include "relay/codec/celery_json.h"
+#include "relay/codec/shaper.h"
 #include "relay/transport/socket.h"
 
 namespace xylem {
@@ -57,6 +59,7 @@ class Outbox final : public Agent {
   [[nodiscard]] std::uint64_t on_stop() override;
 
  private:
+  void add(std::string_view key, std::string_view body, std::int64_t timestamp_us);
   [[nodiscard]] bool send_front();
   [[nodiscard]] bool take_front();
   [[nodiscard]] bool nothing_waits() const;
@@ -72,6 +75,9 @@ class Outbox final : public Agent {
 
   mutable std::mutex mutex_;  // guards what follows
   BatchBuilder open_;
+  Shaper shaper_;
+  CeleryJson json_;
+  Slab event_;                                // the event at hand, with slack behind
   std::vector<std::unique_ptr<Batch>> full_;  // oldest first; bounded by waiting_bytes_max
   std::size_t full_bytes_ = 0;
   OutboxFigures figures_;

@@ -6,6 +6,7 @@
 
 #include "relay/base/log.h"
 #include "relay/codec/batch_codec.h"
+#include "relay/codec/shaped_batch.h"
 #include "relay/event/routing_key.h"
 
 namespace xylem {
@@ -17,9 +18,9 @@ constexpr SourceLimits kTrusting{std::size_t{256} << 20, std::size_t{256} << 20}
 
 ReceiveSession::Options session_options(const Receiver::Options& options) {
   ReceiveSession::Options made;
-  made.hello = {kStreamProtocol,     options.name,          options.patterns,
-                options.overflow,    options.tap_bytes_max, options.tap_events_max,
-                options.credit_bytes};
+  made.hello = {
+      kStreamProtocol,       options.name,           options.patterns,     options.overflow,
+      options.tap_bytes_max, options.tap_events_max, options.credit_bytes, true};
   made.answer_timeout = options.answer_timeout;
   return made;
 }
@@ -81,6 +82,11 @@ Result<BatchRef> Receiver::take(const Frame& frame) {
   if (is_batch_frame(frame.bytes())) {
     auto batch = read_batch(frame.bytes(), kTrusting);
     if (!batch || (*batch)->size() == 0) {
+      ++malformed_frames_;
+      return BatchRef();
+    }
+    if ((*batch)->is_shaped()) *batch = expand(**batch);
+    if (!*batch) {
       ++malformed_frames_;
       return BatchRef();
     }

@@ -13,7 +13,7 @@ BatchBuilder::BatchBuilder(std::size_t bytes_full, std::size_t text_bytes_max)
 }
 
 char* BatchBuilder::place(std::size_t bytes) {
-  XYLEM_CHECK(bytes <= text_bytes_max_ && !full(),
+  XYLEM_CHECK(bytes <= text_bytes_max_ && bytes_ + bytes <= text_.size(),
               "a text has room behind a batch that is not full");
   return reinterpret_cast<char*>(text_.begin()) + bytes_;
 }
@@ -25,7 +25,7 @@ std::uint16_t BatchBuilder::key_index(std::string_view key) {
   // Events of one kind come in runs.
   if (last_key_ < keys_.size() && text_of(last_key_) == key) return last_key_;
   for (std::size_t at = std::hash<std::string_view>{}(key) % kSlots;; at = (at + 1) % kSlots) {
-    Slot& slot = slots_[at];
+    KeySlot& slot = slots_[at];
     if (slot.round != round_) {
       const auto index = static_cast<std::uint16_t>(keys_.size());
       slot = {round_, index};
@@ -38,28 +38,54 @@ std::uint16_t BatchBuilder::key_index(std::string_view key) {
   }
 }
 
-void BatchBuilder::add(std::string_view key, std::uint32_t offset, std::uint32_t length,
-                       std::int64_t timestamp_us) {
+void BatchBuilder::add(std::string_view key, std::size_t length, std::int64_t timestamp_us,
+                       std::uint16_t shape) {
   XYLEM_CHECK(entries_.size() < kEventsPerBatchMax, "a list fits behind a batch that is not full");
-  entries_.push_back({timestamp_us, static_cast<std::uint32_t>(bytes_) + offset, length,
-                      static_cast<std::uint32_t>(entries_.size()), key_index(key), 0});
+  entries_.push_back({timestamp_us, static_cast<std::uint32_t>(bytes_),
+                      static_cast<std::uint32_t>(length),
+                      static_cast<std::uint32_t>(entries_.size()), key_index(key), shape});
+  bytes_ += length;
 }
+
+std::uint16_t BatchBuilder::add_shape(std::string_view written) {
+  XYLEM_CHECK(shapes_.size() < kShapesPerBatchMax, "a message has room for its shapes");
+  shapes_.emplace_back(static_cast<std::uint32_t>(shape_text_.size()),
+                       static_cast<std::uint32_t>(written.size()));
+  shape_text_ += written;
+  return static_cast<std::uint16_t>(shapes_.size() - 1);
+}
+
+void BatchBuilder::rewind(const Mark& mark) {
+  bytes_ = mark.bytes;
+  entries_.resize(mark.entries);
+  shapes_.resize(mark.shapes);
+  shape_text_.resize(mark.shape_bytes);
+}
+
+namespace {
+std::vector<std::string_view> views(
+    std::string_view text, const std::vector<std::pair<std::uint32_t, std::uint32_t>>& places) {
+  std::vector<std::string_view> views;
+  views.reserve(places.size());
+  for (const auto& [offset, length] : places) views.push_back(text.substr(offset, length));
+  return views;
+}
+}  // namespace
 
 std::unique_ptr<Batch> BatchBuilder::finish() {
   XYLEM_CHECK(!empty(), "an empty batch is not sent");
-  std::vector<std::string_view> keys;
-  keys.reserve(keys_.size());
-  for (const auto& [offset, length] : keys_) {
-    keys.push_back(std::string_view(key_text_).substr(offset, length));
-  }
+  const auto keys = views(key_text_, keys_);
+  const auto shapes = views(shape_text_, shapes_);
   auto batch =
-      write_batch({keys, entries_, {reinterpret_cast<const char*>(text_.begin()), bytes_}});
+      write_batch({keys, entries_, {reinterpret_cast<const char*>(text_.begin()), bytes_}, shapes});
   bytes_ = 0;
+  shapes_.clear();
+  shape_text_.clear();
   entries_.clear();
   keys_.clear();
   key_text_.clear();
   if (++round_ == 0) {  // after 2^32 batches the old marks would look new
-    slots_.assign(kSlots, Slot{});
+    slots_.assign(kSlots, KeySlot{});
     round_ = 1;
   }
   return batch;

@@ -7,16 +7,15 @@
 #include <vector>
 
 #include "relay/base/limits.h"
+#include "relay/codec/shape.h"
 #include "relay/event/batch.h"
 
 namespace xylem {
 
-// Collects events, in order, into one batch. A text is placed once, and any number of events may
-// point into it: a list of 24 is copied as the one text it came as. One owner thread.
+// Collects events, in order, into one batch. One owner thread.
 //
-//   char* place = builder.place(text.size());   memcpy the text there, look at it, then either
-//   builder.add(key, offset, length, stamp);    for each of its events, and keep(size), or
-//   nothing at all                              and the place is used again
+//   char* place = builder.place(bytes_max);   write the body there, then either
+//   builder.add(key, length, timestamp_us);   or nothing at all, and the place is used again
 class BatchBuilder {
  public:
   // A batch is full at `bytes_full` of bodies or half of kEventsPerBatchMax events; one more text
@@ -26,18 +25,32 @@ class BatchBuilder {
   // Room for `bytes`, with Slab::kSlack readable bytes behind. REQUIRES bytes <= text_bytes_max and
   // !full().
   [[nodiscard]] char* place(std::size_t bytes);
-  // An event whose body is `length` bytes at `offset` of the text placed last. REQUIRES a valid
-  // key.
-  void add(std::string_view key, std::uint32_t offset, std::uint32_t length,
-           std::int64_t timestamp_us);
-  // The text placed last stays; its events, if any, point into it.
-  void keep(std::size_t bytes) { bytes_ += bytes; }
+  // An event whose body is the first `length` bytes of the place. REQUIRES a valid key.
+  void add(std::string_view key, std::size_t length, std::int64_t timestamp_us,
+           std::uint16_t shape = 0);
+  // A shape for entries of this batch to have: its index plus one is what add() is told.
+  [[nodiscard]] std::uint16_t add_shape(std::string_view written);
+  // Counts batches, from 1; a shape belongs to one.
+  [[nodiscard]] std::uint32_t round() const { return round_; }
+
+  // How far the batch has come, to go back to. Keys stay.
+  struct Mark {
+    std::size_t bytes = 0;
+    std::size_t entries = 0;
+    std::size_t shapes = 0;
+    std::size_t shape_bytes = 0;
+  };
+  [[nodiscard]] Mark mark() const {
+    return {bytes_, entries_.size(), shapes_.size(), shape_text_.size()};
+  }
+  void rewind(const Mark& mark);
 
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   [[nodiscard]] bool full() const {
-    return bytes_ >= bytes_full_ || entries_.size() >= kEventsPerBatchMax / 2;
+    return bytes() >= bytes_full_ || entries_.size() >= kEventsPerBatchMax / 2 ||
+           shapes_.size() >= kShapesPerBatchMax / 2;
   }
-  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_ + shape_text_.size(); }
 
   // The batch so far, and begins anew. REQUIRES !empty(). Cost: one copy of the bytes.
   [[nodiscard]] std::unique_ptr<Batch> finish();
@@ -45,7 +58,7 @@ class BatchBuilder {
  private:
   // Routing keys seen in this batch, found by hash: a slot holds index + 1 and the round it is
   // from, so that starting a new batch costs nothing.
-  struct Slot {
+  struct KeySlot {
     std::uint32_t round = 0;
     std::uint16_t key = 0;
   };
@@ -60,7 +73,9 @@ class BatchBuilder {
   std::vector<EventEntry> entries_;
   std::string key_text_;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> keys_;  // offset and length in key_text_
-  std::vector<Slot> slots_{kSlots};
+  std::vector<KeySlot> slots_{kSlots};
+  std::string shape_text_;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> shapes_;  // likewise in shape_text_
   std::uint32_t round_ = 1;
   std::uint16_t last_key_ = 0;
 };

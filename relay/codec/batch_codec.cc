@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "relay/base/check.h"
+#include "relay/codec/shape.h"
 #include "schema/batch_generated.h"
 
 namespace xylem {
@@ -46,6 +47,21 @@ struct ByteRange {
   }
 };
 
+using Strings = flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>;
+
+ByteRange vector_of(const Strings* strings) {
+  return {strings, strings == nullptr ? 0 : 4 + std::size_t{strings->size()} * 4};
+}
+
+bool overlaps_any(const ByteRange& stamp, const Strings* strings) {
+  if (strings == nullptr) return false;
+  for (const flatbuffers::String* text : *strings) {
+    // With the zero byte behind it, which the readers of the stamped frame insist on.
+    if (stamp.overlaps({text, 4 + std::size_t{text->size()} + 1})) return true;
+  }
+  return false;
+}
+
 bool stamps_stand_alone(const wire::Batch& table, const std::uint8_t* frame) {
   // Generated tables hide their base; the root read as a plain one shows where fields lie.
   const auto* root = flatbuffers::GetRoot<flatbuffers::Table>(frame);
@@ -63,9 +79,11 @@ bool stamps_stand_alone(const wire::Batch& table, const std::uint8_t* frame) {
                               field(wire::Batch::VT_KEYS, 4),
                               field(wire::Batch::VT_ENTRIES, 4),
                               field(wire::Batch::VT_BODIES, 4),
+                              field(wire::Batch::VT_SHAPES, 4),
                               {table.entries(), 4 + table.entries()->size() * sizeof(wire::Entry)},
                               {table.bodies(), 4 + std::size_t{table.bodies()->size()}},
-                              {table.keys(), 4 + std::size_t{table.keys()->size()} * 4}};
+                              vector_of(table.keys()),
+                              vector_of(table.shapes())};
   for (const ByteRange& stamp : stamps) {
     if (stamp.begin == nullptr || reinterpret_cast<std::uintptr_t>(stamp.begin) % 8 != 0)
       return false;
@@ -75,10 +93,7 @@ bool stamps_stand_alone(const wire::Batch& table, const std::uint8_t* frame) {
     for (const ByteRange& other : others) {
       if (other.begin != nullptr && stamp.overlaps(other)) return false;
     }
-    for (const flatbuffers::String* key : *table.keys()) {
-      // With the zero byte behind it, which the readers of the stamped frame insist on.
-      if (stamp.overlaps({key, 4 + std::size_t{key->size()} + 1})) return false;
-    }
+    if (overlaps_any(stamp, table.keys()) || overlaps_any(stamp, table.shapes())) return false;
   }
   return true;
 }
@@ -93,7 +108,14 @@ std::unique_ptr<Batch> view_of(Slab slab, std::span<std::byte> frame) {
   parts.keys.reserve(table->keys()->size());
   for (const flatbuffers::String* key : *table->keys())
     parts.keys.push_back({{key->c_str(), key->size()}, 0});
-  for (const EventEntry& entry : parts.entries) ++parts.keys[entry.key].events;
+  if (table->shapes() != nullptr) {
+    for (const flatbuffers::String* shape : *table->shapes())
+      parts.shapes.push_back({{shape->c_str(), shape->size()}, 0});
+  }
+  for (const EventEntry& entry : parts.entries) {
+    ++parts.keys[entry.key].events;
+    if (entry.shape != 0) parts.shapes[entry.shape - 1U].key = entry.key;
+  }
   parts.bodies = {reinterpret_cast<const char*>(table->bodies()->data()), table->bodies()->size()};
   auto* root = flatbuffers::GetMutableRoot<flatbuffers::Table>(frame.data());
   const auto stamp_at = [&](flatbuffers::voffset_t field) { return root->GetAddressOf(field); };
@@ -106,7 +128,10 @@ std::unique_ptr<Batch> view_of(Slab slab, std::span<std::byte> frame) {
 
 tl::expected<void, Refusal> check_meaning(const wire::Batch& table) {
   const auto refuse = [](Refusal why) { return tl::unexpected<Refusal>(why); };
-  if (table.encoding() != wire::Encoding::json) return refuse(Refusal::malformed_batch);
+  if (table.encoding() > wire::Encoding::shaped) return refuse(Refusal::malformed_batch);
+  const std::size_t shapes = table.shapes() == nullptr ? 0 : table.shapes()->size();
+  if ((shapes != 0) != (table.encoding() == wire::Encoding::shaped) || shapes > kShapesPerBatchMax)
+    return refuse(Refusal::malformed_batch);
   if (table.entries()->size() > kEventsPerBatchMax) return refuse(Refusal::too_many_events);
   if (table.keys()->size() > kEventsPerBatchMax) return refuse(Refusal::malformed_batch);
   if (table.entries()->size() != 0 &&
@@ -117,7 +142,7 @@ tl::expected<void, Refusal> check_meaning(const wire::Batch& table) {
   std::int64_t last_position = -1;
   for (const wire::Entry* entry : *table.entries()) {
     if (entry->key() >= table.keys()->size() || entry->offset() < end ||
-        entry->position() <= last_position) {
+        entry->position() <= last_position || entry->shape() > shapes) {
       return refuse(Refusal::malformed_batch);
     }
     end = std::uint64_t{entry->offset()} + entry->length();
@@ -131,9 +156,18 @@ tl::expected<void, Refusal> check_meaning(const wire::Batch& table) {
 std::size_t frame_bytes(const BatchContents& contents, std::size_t bodies_bytes) {
   std::size_t keys = 0;
   for (const std::string_view key : contents.keys) keys += key.size() + 16;
+  for (const std::string_view shape : contents.shapes) keys += shape.size() + 16;
   const std::size_t total =
       keys + contents.entries.size() * sizeof(EventEntry) + bodies_bytes + 256;
   return (total + 15) / 16 * 16;
+}
+
+flatbuffers::Offset<Strings> write_strings(flatbuffers::FlatBufferBuilder& builder,
+                                           std::span<const std::string_view> strings) {
+  std::vector<flatbuffers::Offset<flatbuffers::String>> texts;
+  texts.reserve(strings.size());
+  for (const std::string_view text : strings) texts.push_back(builder.CreateString(text));
+  return builder.CreateVector(texts);
 }
 
 // Writes a frame whose bodies `fill` copies in; it is given their place.
@@ -149,11 +183,10 @@ std::unique_ptr<Batch> write_frame(const BatchContents& contents, std::size_t bo
   fill(reinterpret_cast<char*>(place));
   const auto entries = builder.CreateVectorOfStructs(
       reinterpret_cast<const wire::Entry*>(contents.entries.data()), contents.entries.size());
-  std::vector<flatbuffers::Offset<flatbuffers::String>> texts;
-  texts.reserve(contents.keys.size());
-  for (const std::string_view key : contents.keys) texts.push_back(builder.CreateString(key));
-  const auto keys = builder.CreateVector(texts);
-  builder.Finish(wire::CreateBatch(builder, 0, 0, 0, wire::Encoding::json, keys, entries, bodies),
+  const auto keys = write_strings(builder, contents.keys);
+  const auto encoding = contents.shapes.empty() ? wire::Encoding::json : wire::Encoding::shaped;
+  const auto shapes = contents.shapes.empty() ? 0 : write_strings(builder, contents.shapes);
+  builder.Finish(wire::CreateBatch(builder, 0, 0, 0, encoding, keys, entries, bodies, shapes),
                  wire::BatchIdentifier());
   const std::span<std::byte> frame(reinterpret_cast<std::byte*>(builder.GetBufferPointer()),
                                    builder.GetSize());
@@ -193,25 +226,33 @@ std::unique_ptr<Batch> write_batch(const BatchContents& contents) {
 
 std::unique_ptr<Batch> gather(const Batch& batch, const std::vector<bool>& key_wanted) {
   XYLEM_CHECK(key_wanted.size() == batch.keys().size(), "one wish per key");
-  std::vector<std::uint16_t> renamed(key_wanted.size());
+  std::vector<std::uint16_t> key_renamed(key_wanted.size());
   std::vector<std::string_view> keys;
   std::size_t events = 0;
   for (std::size_t i = 0; i < key_wanted.size(); ++i) {
     if (!key_wanted[i]) continue;
-    renamed[i] = static_cast<std::uint16_t>(keys.size());
+    key_renamed[i] = static_cast<std::uint16_t>(keys.size());
     keys.push_back(batch.keys()[i].text);
     events += batch.keys()[i].events;
+  }
+  // All events of a shape have one key, so what one of them says by way of another stays together.
+  std::vector<std::uint16_t> shape_renamed(batch.shapes().size() + 1);
+  std::vector<std::string_view> shapes;
+  for (std::size_t i = 0; i < batch.shapes().size(); ++i) {
+    if (!key_wanted[batch.shapes()[i].key]) continue;
+    shapes.push_back(batch.shapes()[i].text);
+    shape_renamed[i + 1] = static_cast<std::uint16_t>(shapes.size());
   }
   std::vector<EventEntry> entries;
   entries.reserve(events);
   std::uint32_t bytes = 0;
   for (const EventEntry& entry : batch.entries()) {
     if (!key_wanted[entry.key]) continue;
-    entries.push_back(
-        {entry.timestamp_us, bytes, entry.length, entry.position, renamed[entry.key], entry.flags});
+    entries.push_back({entry.timestamp_us, bytes, entry.length, entry.position,
+                       key_renamed[entry.key], shape_renamed[entry.shape]});
     bytes += entry.length;
   }
-  auto gathered = write_frame({keys, entries, {}}, bytes, [&](char* place) {
+  auto gathered = write_frame({keys, entries, {}, shapes}, bytes, [&](char* place) {
     for (const EventEntry& entry : batch.entries()) {
       if (!key_wanted[entry.key]) continue;
       std::memcpy(place, batch.bodies().data() + entry.offset, entry.length);

@@ -31,6 +31,7 @@ struct BatchContents {
   std::span<const std::string_view> keys;
   std::span<const EventEntry> entries;
   std::string_view bodies;
+  std::span<const std::string_view> shapes{};
 };
 // REQUIRES contents within the limits, positions ascending. Unstamped. Cost: one copy of all.
 [[nodiscard]] std::unique_ptr<Batch> write_batch(const BatchContents& contents);

@@ -3,10 +3,8 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
-#include <cstring>
 
+#include "relay/codec/json_token.h"
 #include "relay/event/batch.h"
 
 namespace xylem {
@@ -17,82 +15,22 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 std::string_view without_trailing_space(std::string_view token) {
   const std::size_t last = token.find_last_not_of(" \t\r\n");
   return token.substr(0, last == std::string_view::npos ? 0 : last + 1);
 }
 
-// RFC 8259 §6. simdjson refuses integers above 64 bits, which Python sends, so numbers are checked
-// as text and never converted.
-bool is_json_number(std::string_view text) {
-  std::size_t at = 0;
-  const auto digits = [&] {
-    const std::size_t start = at;
-    while (at < text.size() && is_digit(text[at])) ++at;
-    return at - start;
-  };
-  if (at < text.size() && text[at] == '-') ++at;
-  const bool leading_zero = at < text.size() && text[at] == '0';
-  const std::size_t whole = digits();
-  if (whole == 0 || (leading_zero && whole > 1)) return false;
-  if (at < text.size() && text[at] == '.') {
-    ++at;
-    if (digits() == 0) return false;
-  }
-  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
-    ++at;
-    if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
-    if (digits() == 0) return false;
-  }
-  return at == text.size();
-}
-
-// A quoted string as it stands in the text. Its end, control characters and UTF-8 were checked by
-// simdjson's first stage; escapes are checked here, where lone surrogates pass as RFC 8259 allows.
-bool is_json_string(std::string_view token) {
-  if (token.size() < 2 || token.back() != '"') return false;
-  token = token.substr(1, token.size() - 2);
-  for (;;) {
-    const std::size_t escape = token.find('\\');
-    if (escape == std::string_view::npos) return true;
-    token.remove_prefix(escape + 1);
-    if (token.empty()) return false;
-    if (token[0] == 'u') {
-      if (token.size() < 5) return false;
-      for (std::size_t i = 1; i < 5; ++i) {
-        const char c = token[i];
-        if (!is_digit(c) && !((c | 0x20) >= 'a' && (c | 0x20) <= 'f')) return false;
-      }
-      token.remove_prefix(5);
-    } else {
-      if (std::strchr("\"\\/bfnrt", token[0]) == nullptr) return false;
-      token.remove_prefix(1);
-    }
-  }
-}
-
+// simdjson refuses integers above 64 bits, which Python sends, so scalars are checked as text and
+// never converted. Lone surrogates pass, as RFC 8259 allows.
 bool is_json_scalar(std::string_view token) {
   token = without_trailing_space(token);
   if (token.empty()) return false;
-  switch (token[0]) {
-    case '"': return is_json_string(token);
-    case 't': return token == "true";
-    case 'f': return token == "false";
-    case 'n': return token == "null";
-    default: return is_json_number(token);
+  if (token[0] == '"') {
+    return token.size() >= 2 && token.back() == '"' &&
+           is_json_string_inside(token.substr(1, token.size() - 2));
   }
-}
-
-// Celery's float seconds to microseconds; 0 for what is not a number or not a time.
-std::int64_t microseconds_of(std::string_view token) {
-  token = without_trailing_space(token);
-  double seconds = 0;
-  const auto [end, failure] = std::from_chars(token.data(), token.data() + token.size(), seconds);
-  if (failure != std::errc{} || end != token.data() + token.size()) return 0;
-  const double us = seconds * 1e6;
-  return std::abs(us) < 9e18 ? std::llround(us) : 0;
+  const char* end = token.data() + token.size();
+  return end_of_json_scalar(token.data(), end) == end;
 }
 
 Refusal refusal_of(simdjson::error_code error) {
@@ -155,7 +93,7 @@ class Walker {
           continue;
         }
       } else if (key == "timestamp") {
-        event.timestamp_us = microseconds_of(value.raw_json_token());
+        event.timestamp_us = microseconds_of(without_trailing_space(value.raw_json_token()));
       }
       if (!walk(value, depth)) return false;
     }
@@ -174,7 +112,7 @@ class Walker {
     const char* end = raw.raw();
     while (*end != '"') end += *end == '\\' ? 2 : 1;
     const std::string_view token(raw.raw() - 1, static_cast<std::size_t>(end - raw.raw()) + 2);
-    return is_json_string(token) || refuse(Refusal::malformed_json);
+    return is_json_scalar(token) || refuse(Refusal::malformed_json);
   }
 
   bool walk_object(ondemand::value value, std::size_t depth) {

@@ -24,7 +24,8 @@ Hello read(const wire::Hello& table) {
               static_cast<Overflow>(table.overflow()),
               table.tap_bytes_max(),
               table.tap_events_max(),
-              table.credit_bytes()};
+              table.credit_bytes(),
+              table.shapes()};
   if (table.patterns() != nullptr) {
     for (const flatbuffers::String* pattern : *table.patterns())
       hello.patterns.push_back(pattern->str());
@@ -81,7 +82,7 @@ struct BodyWriter {
             wire::CreateHello(out, hello.protocol, out.CreateString(hello.name),
                               out.CreateVectorOfStrings(hello.patterns),
                               static_cast<wire::Overflow>(hello.overflow), hello.tap_bytes_max,
-                              hello.tap_events_max, hello.credit_bytes)
+                              hello.tap_events_max, hello.credit_bytes, hello.shapes)
                 .Union()};
   }
   Written operator()(const Welcome& welcome) const {

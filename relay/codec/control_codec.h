@@ -37,6 +37,7 @@ struct Hello {
   std::uint64_t tap_bytes_max = 0;
   std::uint64_t tap_events_max = 0;
   std::uint64_t credit_bytes = 0;
+  bool shapes = false;
 };
 struct Welcome {
   std::uint16_t protocol = kStreamProtocol;

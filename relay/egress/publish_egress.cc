@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "relay/codec/shaped_batch.h"
+
 namespace xylem {
 
 PublishEgress::PublishEgress(Options options, Context& context, SinkEdge& edge)
@@ -70,7 +72,7 @@ bool PublishEgress::wanted(std::string_view key) const {
 }
 
 void PublishEgress::begin(BatchRef batch) {
-  batch_ = std::move(batch);
+  batch_ = batch->is_shaped() ? BatchRef(expand(*batch)) : std::move(batch);
   next_entry_ = 0;
   key_wanted_.clear();
   Ledger& ledger = figures_.ledger;

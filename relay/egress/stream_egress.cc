@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include "relay/codec/shaped_batch.h"
+
 namespace xylem {
 namespace {
 
@@ -13,6 +15,12 @@ constexpr Duration kAway = std::chrono::seconds(3);
 // Credit bounds what is under way in bytes, if the subscriber is honest; this bounds it if it
 // grants without reading.
 constexpr int kSendHwm = 256;
+// What the subscriber reads. One that reads no shapes pays with the relay's time.
+Frame frame_of(const BatchRef& batch, const SubscriptionSession& session) {
+  if (!batch->is_shaped() || session.reads_shapes()) return Frame(batch);
+  return Frame(BatchRef(expand(*batch)));
+}
+
 constexpr std::string_view kRefusedFrameNames[] = {"malformed", "unexpected", "hello", "credit"};
 
 }  // namespace
@@ -91,8 +99,9 @@ std::size_t StreamEgress::serve(const std::string& peer, Subscriber& subscriber)
 bool StreamEgress::send_front(const std::string& peer, Subscriber& subscriber) {
   if (!subscriber.session.may_send()) return false;
   const auto* gap = std::get_if<Gap>(&subscriber.tap.front());
-  Frame frame = gap != nullptr ? Frame(write_control(*gap))
-                               : Frame(std::get<BatchRef>(subscriber.tap.front()));
+  Frame frame = gap != nullptr
+                    ? Frame(write_control(*gap))
+                    : frame_of(std::get<BatchRef>(subscriber.tap.front()), subscriber.session);
   const std::size_t bytes = frame.bytes().size();
   Frame identity{std::string_view(peer)};
   SendOutcome outcome = socket_->send(identity, true);

@@ -21,13 +21,19 @@ struct EventEntry {
   std::uint32_t length;
   std::uint32_t position;
   std::uint16_t key;
-  std::uint16_t flags;
+  std::uint16_t shape;  // 0: the body is JSON; otherwise index into Batch::shapes(), plus one
 };
 
 // A routing key of a batch and how many of its events have it.
 struct BatchKey {
   std::string_view text;
   std::uint32_t events = 0;
+};
+
+// What the JSON of some of a batch's events have in common (codec/shape.h), and their key.
+struct BatchShape {
+  std::string_view text;
+  std::uint16_t key = 0;
 };
 
 // Bytes aligned to 16, owned. simdjson reads up to kSlack bytes past what it parses, so a slab has
@@ -62,6 +68,7 @@ class Batch {
     std::span<const EventEntry> entries;
     std::vector<BatchKey> keys;
     std::string_view bodies;
+    std::vector<BatchShape> shapes;
     // Where the stamp goes, set in place.
     std::uint64_t* epoch;
     std::uint64_t* first_sequence;
@@ -78,6 +85,9 @@ class Batch {
   [[nodiscard]] std::span<const EventEntry> entries() const noexcept { return parts_.entries; }
   [[nodiscard]] std::span<const BatchKey> keys() const noexcept { return parts_.keys; }
   [[nodiscard]] std::string_view bodies() const noexcept { return parts_.bodies; }
+  // Bodies of entries with a shape are not JSON: codec/shaped_batch.h makes it of them.
+  [[nodiscard]] std::span<const BatchShape> shapes() const noexcept { return parts_.shapes; }
+  [[nodiscard]] bool is_shaped() const noexcept { return !parts_.shapes.empty(); }
   [[nodiscard]] std::size_t size() const noexcept { return parts_.entries.size(); }
   [[nodiscard]] Epoch epoch() const noexcept { return {*parts_.epoch}; }
   [[nodiscard]] Sequence first_sequence() const noexcept { return {*parts_.first_sequence}; }

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "relay/codec/batch_codec.h"
+#include "relay/codec/shaped_body.h"
 #include "relay/event/routing_key.h"
 
 namespace xylem {
@@ -12,7 +13,10 @@ Admission::Admission(const Options& options, Refused& refused, Outlet& outlet)
       refused_(refused),
       outlet_(outlet),
       json_(options.limits),
-      builder_(options.batch_bytes_full, options.limits.message_bytes_max) {}
+      shape_check_(options.limits),
+      builder_(options.batch_bytes_full, shaped_body_bytes_max(options.limits.message_bytes_max)),
+      shaper_(builder_),
+      message_(options.limits.message_bytes_max) {}
 
 void Admission::refuse(Refusal why, std::string_view key, std::size_t bytes) {
   figures_.refuse(why);
@@ -34,25 +38,84 @@ void Admission::admit_json(std::string_view key, std::string_view body) {
     return refuse(Refusal::message_too_large, key, key.size() + body.size());
   }
   if (builder_.full()) flush();
-  char* place = builder_.place(body.size());
-  std::memcpy(place, body.data(), body.size());
-  const auto scan = json_.scan({place, body.size()});
-  if (!scan) return refuse(scan.error(), key, body.size());
+  // The look at a text goes past its end.
+  char* copy = reinterpret_cast<char*>(message_.begin());
+  std::memcpy(copy, body.data(), body.size());
+  const std::string_view text(copy, body.size());
+  if (admit_known_shapes(key, text)) return;
+  if (const auto scan = json_.scan(text)) {
+    admit_scanned(key, text, **scan);
+  } else {
+    refuse(scan.error(), key, body.size());
+  }
+}
 
+// True if all of the text is events of shapes that were seen before, and nothing is wrong with
+// them; then they are taken. Otherwise none is.
+bool Admission::admit_known_shapes(std::string_view key, std::string_view text) {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  const auto skip_spaces = [&] {
+    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) ++at;
+  };
+  const auto skip = [&](char c) {
+    skip_spaces();
+    return at < end && *at == c && (++at, true);
+  };
   std::size_t taken = 0;
-  for (const JsonEvent& event : (*scan)->events) {
-    const auto refusal = key_of_event(event, (*scan)->is_list ? std::string_view() : key);
+  const auto take = [&](std::string_view wanted_key) {
+    skip_spaces();
+    const Shaper::Taken* event = taken < kEventsPerListMax ? shaper_.take(at, end) : nullptr;
+    if (event == nullptr || (!wanted_key.empty() && event->key != wanted_key) ||
+        static_cast<std::size_t>(event->end - at) > options_.limits.event_bytes_max) {
+      return false;
+    }
+    ++taken;
+    at = event->end;
+    return true;
+  };
+  bool fine = false;
+  if (skip('[')) {
+    while ((fine = take({})) && skip(',')) {
+    }
+    fine = fine && skip(']');
+  } else {
+    fine = take(key);
+  }
+  skip_spaces();
+  if (!fine || at != end) {
+    shaper_.rollback();
+    return false;
+  }
+  shaper_.commit();
+  figures_.accepted_events += taken;
+  return true;
+}
+
+void Admission::admit_scanned(std::string_view key, std::string_view text,
+                              const CeleryJson::Scan& scan) {
+  for (const JsonEvent& event : scan.events) {
+    const auto refusal = key_of_event(event, scan.is_list ? std::string_view() : key);
     if (refusal) {
       refuse(*refusal, key, event.length);
-      // A list is kept as the text it came as; what was refused must not travel with it.
-      std::memset(place + event.offset, ' ', event.length);
       continue;
     }
-    builder_.add(key_, event.offset, event.length, event.timestamp_us);
-    ++taken;
+    add(key_, text.substr(event.offset, event.length), event.timestamp_us);
+    ++figures_.accepted_events;
   }
-  if (taken != 0) builder_.keep(body.size());
-  figures_.accepted_events += taken;
+}
+
+// An event that was held against everything, with slack behind its text.
+void Admission::add(std::string_view key, std::string_view event, std::int64_t timestamp_us) {
+  const auto take = [&] {
+    const Shaper::Taken* taken = shaper_.take(event.data(), event.data() + event.size());
+    const bool whole = taken != nullptr && taken->end == event.data() + event.size();
+    whole ? shaper_.commit() : shaper_.rollback();
+    return whole;
+  };
+  if (take() || (shaper_.teach(event, key) && take())) return;
+  std::memcpy(builder_.place(event.size()), event.data(), event.size());
+  builder_.add(key, event.size(), timestamp_us);
 }
 
 std::optional<Refusal> Admission::check_body(std::string_view body, std::string_view key) {
@@ -67,18 +130,23 @@ std::optional<Refusal> Admission::check_body(std::string_view body, std::string_
 void Admission::admit_batch(std::span<const std::byte> frame) {
   auto batch = read_batch(frame, options_.limits);
   if (!batch) return refuse(batch.error(), "", frame.size());
+  if ((*batch)->is_shaped()) {
+    if (const auto refusal = shape_check_.refusal_of(**batch))
+      return refuse(*refusal, "", frame.size());
+  }
   std::size_t bad = 0;
   // Also a key that no event has would cost every filter a look.
   for (const BatchKey& key : (*batch)->keys()) bad += !is_routing_key(key.text) || key.events == 0;
   for (const EventEntry& entry : (*batch)->entries()) {
-    bad += check_body((*batch)->body_of(entry), (*batch)->key_of(entry)).has_value();
+    if (entry.shape == 0)
+      bad += check_body((*batch)->body_of(entry), (*batch)->key_of(entry)).has_value();
   }
   // Positions ascend, so the last one tells whether there are holes. Here every event gets a
   // sequence of its own, next to its neighbour's; with holes they would reach into those of later
   // batches.
   const bool holes =
       (*batch)->size() != 0 && (*batch)->entries().back().position + 1 != (*batch)->size();
-  if (bad != 0 || holes) return admit_good_ones(**batch);
+  if (bad != 0 || holes) return admit_good_ones((*batch)->is_shaped() ? *expand(**batch) : **batch);
   if ((*batch)->size() == 0) return;
   flush();  // what came before goes before
   figures_.accepted_events += (*batch)->size();
@@ -94,9 +162,7 @@ void Admission::admit_good_ones(const Batch& batch) {
       continue;
     }
     if (builder_.full()) flush();
-    std::memcpy(builder_.place(body.size()), body.data(), body.size());
-    builder_.add(key, 0, static_cast<std::uint32_t>(body.size()), entry.timestamp_us);
-    builder_.keep(body.size());
+    add(key, body, entry.timestamp_us);
     ++figures_.accepted_events;
   }
 }

@@ -10,6 +10,8 @@
 #include "relay/base/limits.h"
 #include "relay/codec/batch_builder.h"
 #include "relay/codec/celery_json.h"
+#include "relay/codec/shaped_batch.h"
+#include "relay/codec/shaper.h"
 #include "relay/event/batch.h"
 #include "relay/event/refusal.h"
 #include "relay/ingest/source_figures.h"
@@ -60,6 +62,9 @@ class Admission {
 
  private:
   void refuse(Refusal why, std::string_view key, std::size_t bytes);
+  [[nodiscard]] bool admit_known_shapes(std::string_view key, std::string_view text);
+  void admit_scanned(std::string_view key, std::string_view text, const CeleryJson::Scan& scan);
+  void add(std::string_view key, std::string_view event, std::int64_t timestamp_us);
   [[nodiscard]] std::optional<Refusal> key_of_event(const JsonEvent& event, std::string_view given);
   [[nodiscard]] std::optional<Refusal> check_body(std::string_view body, std::string_view key);
   void admit_good_ones(const Batch& batch);
@@ -68,7 +73,10 @@ class Admission {
   Refused& refused_;
   Outlet& outlet_;
   CeleryJson json_;
+  ShapeCheck shape_check_;
   BatchBuilder builder_;
+  Shaper shaper_;
+  Slab message_;  // the text at hand, with slack behind
   SourceFigures figures_;
   std::string key_;  // reused: the key that the event at hand makes
 };

@@ -42,6 +42,7 @@ Result<SubscriptionSession> SubscriptionSession::accept(const Hello& hello, cons
   made.session_ = session;
   made.name_ = printable(hello.name, kNameBytesMax);
   made.overflow_ = hello.overflow;
+  made.reads_shapes_ = hello.shapes;
   made.first_credit_ = made.granted_bytes_ = hello.credit_bytes;
   made.last_heard_ = now;
   return made;

@@ -48,6 +48,8 @@ class SubscriptionSession {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const TopicFilter& filter() const { return filter_; }
   [[nodiscard]] Overflow overflow() const { return overflow_; }
+  // Whether it takes batches of encoding `shaped` as they are.
+  [[nodiscard]] bool reads_shapes() const { return reads_shapes_; }
   [[nodiscard]] std::uint64_t tap_bytes_max() const { return tap_bytes_max_; }
   [[nodiscard]] std::uint64_t tap_events_max() const { return tap_events_max_; }
 
@@ -58,6 +60,7 @@ class SubscriptionSession {
   std::string name_;
   TopicFilter filter_;
   Overflow overflow_ = Overflow::drop_oldest;
+  bool reads_shapes_ = false;
   std::uint64_t tap_bytes_max_ = 0;
   std::uint64_t tap_events_max_ = 0;
   std::uint64_t first_credit_ = 0;

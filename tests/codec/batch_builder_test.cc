@@ -17,8 +17,7 @@ class BatchBuilderTest : public ::testing::Test {
   }
   void event(std::string_view key, std::string_view body) {
     place(body);
-    builder.add(key, 0, static_cast<std::uint32_t>(body.size()), 0);
-    builder.keep(body.size());
+    builder.add(key, body.size(), 0);
   }
   std::string finished() { return testing::said(*builder.finish()); }
 
@@ -44,16 +43,29 @@ TEST_F(BatchBuilderTest, NamesEachKeyOnceAndCountsItsEvents) {
   EXPECT_EQ(batch->keys()[1].events, 1u);
 }
 
-TEST_F(BatchBuilderTest, LetsManyEventsPointIntoOneText) {
-  place("[1,22,333]");
-  builder.add("a", 1, 1, 10);
-  builder.add("b", 3, 2, 20);
-  builder.add("a", 6, 3, 30);
-  builder.keep(10);
+TEST_F(BatchBuilderTest, GoesBackToAMark) {
+  event("a", "1");
+  static_cast<void>(builder.add_shape("{\x02}"));
+  const auto mark = builder.mark();
+  event("b", "2");
+  EXPECT_EQ(builder.add_shape("[\x02]"), 1);
+  builder.rewind(mark);
+  EXPECT_EQ(builder.bytes(), 1u + 3u) << "bodies and shapes";
+  event("a", "3");
+  EXPECT_EQ(finished(), "a=1 a=3 ");
+}
+
+TEST_F(BatchBuilderTest, WritesItsShapes) {
+  event("a", "1");
+  EXPECT_EQ(builder.add_shape("{\x01}"), 0);
+  EXPECT_EQ(builder.add_shape("{\x02}"), 1);
+  builder.add("b", 0, 0, 2);
   const auto batch = builder.finish();
-  EXPECT_EQ(testing::said(*batch), "a=1 b=22 a=333 ");
-  EXPECT_EQ(batch->bodies(), "[1,22,333]");
-  EXPECT_EQ(batch->entries()[2].timestamp_us, 30);
+  ASSERT_EQ(batch->shapes().size(), 2u);
+  EXPECT_EQ(batch->shapes()[1].text, "{\x02}");
+  EXPECT_EQ(batch->keys()[batch->shapes()[1].key].text, "b");
+  event("a", "1");
+  EXPECT_FALSE(builder.finish()->is_shaped()) << "a shape belongs to one batch";
 }
 
 TEST_F(BatchBuilderTest, UsesThePlaceOfATextThatWasNotKeptAgain) {
@@ -87,9 +99,9 @@ TEST_F(BatchBuilderTest, IsFullAtItsBytesAndTakesOneMoreTextBefore) {
 
 TEST(BatchBuilder, IsFullAtHalfOfTheEventsSoThatAListStillFits) {
   BatchBuilder builder(1000, 100);
-  for (std::size_t i = 0; i + 1 < kEventsPerBatchMax / 2; ++i) builder.add("a", 0, 0, 0);
+  for (std::size_t i = 0; i + 1 < kEventsPerBatchMax / 2; ++i) builder.add("a", 0, 0);
   EXPECT_FALSE(builder.full());
-  for (std::size_t i = 0; i < kEventsPerListMax; ++i) builder.add("a", 0, 0, 0);
+  for (std::size_t i = 0; i < kEventsPerListMax; ++i) builder.add("a", 0, 0);
   EXPECT_TRUE(builder.full());
   EXPECT_EQ(builder.finish()->size(), kEventsPerBatchMax / 2 - 1 + kEventsPerListMax);
 }
@@ -97,7 +109,7 @@ TEST(BatchBuilder, IsFullAtHalfOfTheEventsSoThatAListStillFits) {
 TEST(BatchBuilder, TellsThousandsOfKeysApart) {
   BatchBuilder builder(1 << 20, 100);
   for (int round = 0; round < 3; ++round) {
-    for (int i = 0; i < 4000; ++i) builder.add("key." + std::to_string(i % 2000), 0, 0, i);
+    for (int i = 0; i < 4000; ++i) builder.add("key." + std::to_string(i % 2000), 0, i);
     const auto batch = builder.finish();
     ASSERT_EQ(batch->keys().size(), 2000u);
     for (int i = 0; i < 4000; ++i) {

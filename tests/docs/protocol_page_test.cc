@@ -11,6 +11,7 @@
 
 #include "relay/codec/batch_codec.h"
 #include "relay/codec/control_codec.h"
+#include "relay/codec/shaped_batch.h"
 #include "relay/ingest/admission.h"
 
 namespace xylem {
@@ -61,6 +62,7 @@ class Pushed final : Admission::Refused, Admission::Outlet {
     ADD_FAILURE() << name_of(why);
   }
   void on_batch(std::unique_ptr<Batch> batch) override {
+    if (batch->is_shaped()) batch = expand(*batch);
     for (const EventEntry& entry : batch->entries()) {
       events.push_back(std::string(batch->key_of(entry)) + " " +
                        std::string(batch->body_of(entry)));
@@ -94,6 +96,34 @@ TEST(ProtocolPage, TheBatchFixtureHoldsTheTwoEventsThatThePageNames) {
   EXPECT_EQ((*batch)->body_of(entries[1]), R"({"type":"task-failed","uuid":"a1"})");
   EXPECT_EQ((*batch)->epoch(), Epoch{7});
   EXPECT_EQ((*batch)->sequence_of(entries[1]), Sequence{41});
+}
+
+TEST(ProtocolPage, TheShapedBodiesAreTheEventsBelowThem) {
+  const auto lines = example("shaped");
+  std::string bodies;
+  std::vector<EventEntry> entries;
+  std::istringstream hex(lines[0]);
+  for (std::string word; hex >> word;) {
+    if (entries.empty() || word == "|") {
+      const auto number = static_cast<std::uint32_t>(entries.size());
+      entries.push_back({0, static_cast<std::uint32_t>(bodies.size()), 0, number, 0, 1});
+    }
+    if (word == "|") continue;
+    bodies += static_cast<char>(std::stoi(word, nullptr, 16));
+    ++entries.back().length;
+  }
+  const std::string_view keys[] = {"t.u"};
+  const std::string_view shapes[] = {"{\"uuid\": \"\x01\", \"n\": \x02, \"type\": \"t-u\"}"};
+  const auto batch = write_batch({keys, entries, bodies, shapes});
+  EXPECT_EQ(ShapeCheck(SourceLimits{}).refusal_of(*batch), std::nullopt);
+  const auto json = expand(*batch);
+  ASSERT_NE(json, nullptr);
+  std::string events;
+  for (const EventEntry& entry : json->entries()) {
+    if (!events.empty()) events += " | ";
+    events += json->body_of(entry);
+  }
+  EXPECT_EQ(events, lines[1]);
 }
 
 TEST(ProtocolPage, TheHelloFixtureAsksForWhatThePageSays) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "relay/codec/batch_builder.h"
+#include "relay/codec/shaped_batch.h"
 #include "relay/event/batch.h"
 
 namespace xylem::testing {
@@ -26,8 +27,7 @@ inline std::unique_ptr<Batch> batch_of(const std::vector<Said>& events) {
   for (const Said& event : events) {
     char* place = builder.place(event.body.size());
     if (!event.body.empty()) std::memcpy(place, event.body.data(), event.body.size());
-    builder.add(event.key, 0, static_cast<std::uint32_t>(event.body.size()), event.timestamp_us);
-    builder.keep(event.body.size());
+    builder.add(event.key, event.body.size(), event.timestamp_us);
   }
   return builder.finish();
 }
@@ -47,6 +47,10 @@ inline BatchRef stamped(std::unique_ptr<Batch> batch, std::uint64_t first,
 
 // "task.sent=1 task.failed=22 ": what a batch says, in one line that a failure can print.
 inline std::string said(const Batch& batch) {
+  if (batch.is_shaped()) {
+    const auto expanded = expand(batch);
+    return expanded ? said(*expanded) : "a body that is not of its shape";
+  }
   std::string text;
   for (const EventEntry& entry : batch.entries()) {
     text.append(batch.key_of(entry)).append("=").append(batch.body_of(entry)).append(" ");

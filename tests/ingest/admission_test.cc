@@ -81,8 +81,6 @@ TEST_F(AdmissionTest, SplitsAListAndPutsEachEventUnderItsOwnKey) {
   json("task.multi", "[" + event("task-sent") + ", " + event("task-failed") + "]");
   EXPECT_EQ(admitted(),
             "task.sent={\"type\":\"task-sent\"} task.failed={\"type\":\"task-failed\"} ");
-  EXPECT_EQ(batches[0]->bodies(), "[{\"type\":\"task-sent\"}, {\"type\":\"task-failed\"}]")
-      << "a list is copied as the one text it came as";
 }
 
 TEST_F(AdmissionTest, TakesAnEmptyListForNothing) {
@@ -91,7 +89,7 @@ TEST_F(AdmissionTest, TakesAnEmptyListForNothing) {
   EXPECT_EQ(refused, "");
 }
 
-TEST_F(AdmissionTest, BlanksOutOfAListWhatItRefuses) {
+TEST_F(AdmissionTest, LeavesOutOfAListWhatItRefuses) {
   json("task.multi", R"([{"type":"a"},{"secret":1},"secret",[ "secret" ],{"type":"b"}])");
   EXPECT_EQ(admitted(), "a={\"type\":\"a\"} b={\"type\":\"b\"} ");
   EXPECT_EQ(batches[0]->bodies().find("secret"), std::string_view::npos) << batches[0]->bodies();

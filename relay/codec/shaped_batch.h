@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "relay/base/limits.h"
+#include "relay/codec/celery_json.h"
+#include "relay/codec/shape.h"
+#include "relay/event/batch.h"
+#include "relay/event/refusal.h"
+
+namespace xylem {
+
+// The same events with the JSON of each for a body, byte for byte as it was before it was shaped;
+// stamp and positions stay. nullptr if a body is not what its shape says, which a batch that was
+// admitted or made here never is. Pure; any thread. Cost: about one copy of the JSON.
+[[nodiscard]] std::unique_ptr<Batch> expand(const Batch& batch);
+
+// Holds shaped batches of strangers against what expand() and every reader of the JSON rely on.
+// Remembers shapes that were right. One owner thread.
+class ShapeCheck {
+ public:
+  explicit ShapeCheck(const SourceLimits& limits) : limits_(limits), json_(limits) {}
+
+  // Why the batch cannot be taken, if it cannot: malformed_batch, or event_too_large. Bodies of
+  // entries without a shape are not looked at. Cost: one look at each value.
+  [[nodiscard]] std::optional<Refusal> refusal_of(const Batch& batch);
+
+ private:
+  struct Right {
+    Slots slots;
+    std::size_t bytes = 0;  // of the text without values
+    std::string key;
+  };
+  [[nodiscard]] const Right* look_up(std::string_view written);
+
+  static constexpr std::size_t kRightMax = 1024;
+  SourceLimits limits_;
+  CeleryJson json_;
+  std::unordered_map<std::string, std::unique_ptr<Right>> right_;
+};
+
+}  // namespace xylem
