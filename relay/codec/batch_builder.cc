@@ -38,13 +38,14 @@ std::uint16_t BatchBuilder::key_index(std::string_view key) {
   }
 }
 
-void BatchBuilder::add(std::string_view key, std::size_t length, std::int64_t timestamp_us,
-                       std::uint16_t shape) {
+void BatchBuilder::add_shaped(std::string_view key, std::size_t length, std::int64_t timestamp_us,
+                              std::uint16_t shape, std::size_t json_bytes) {
   XYLEM_CHECK(entries_.size() < kEventsPerBatchMax, "a list fits behind a batch that is not full");
   entries_.push_back({timestamp_us, static_cast<std::uint32_t>(bytes_),
                       static_cast<std::uint32_t>(length),
                       static_cast<std::uint32_t>(entries_.size()), key_index(key), shape});
   bytes_ += length;
+  json_bytes_ += json_bytes;
 }
 
 std::uint16_t BatchBuilder::add_shape(std::string_view written) {
@@ -57,6 +58,7 @@ std::uint16_t BatchBuilder::add_shape(std::string_view written) {
 
 void BatchBuilder::rewind(const Mark& mark) {
   bytes_ = mark.bytes;
+  json_bytes_ = mark.json_bytes;
   entries_.resize(mark.entries);
   shapes_.resize(mark.shapes);
   shape_text_.resize(mark.shape_bytes);
@@ -79,6 +81,7 @@ std::unique_ptr<Batch> BatchBuilder::finish() {
   auto batch =
       write_batch({keys, entries_, {reinterpret_cast<const char*>(text_.begin()), bytes_}, shapes});
   bytes_ = 0;
+  json_bytes_ = 0;
   shapes_.clear();
   shape_text_.clear();
   entries_.clear();

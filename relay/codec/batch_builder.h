@@ -18,17 +18,21 @@ namespace xylem {
 //   builder.add(key, length, timestamp_us);   or nothing at all, and the place is used again
 class BatchBuilder {
  public:
-  // A batch is full at `bytes_full` of bodies or half of kEventsPerBatchMax events; one more text
-  // of up to `text_bytes_max` always fits behind that.
+  // A batch is full at `bytes_full` of bodies and shapes or half of kEventsPerBatchMax events; one
+  // more text of up to `text_bytes_max` always fits behind that.
   BatchBuilder(std::size_t bytes_full, std::size_t text_bytes_max);
 
   // Room for `bytes`, with Slab::kSlack readable bytes behind. REQUIRES bytes <= text_bytes_max and
   // !full().
   [[nodiscard]] char* place(std::size_t bytes);
   // An event whose body is the first `length` bytes of the place. REQUIRES a valid key.
-  void add(std::string_view key, std::size_t length, std::int64_t timestamp_us,
-           std::uint16_t shape = 0);
-  // A shape for entries of this batch to have: its index plus one is what add() is told.
+  void add(std::string_view key, std::size_t length, std::int64_t timestamp_us) {
+    add_shaped(key, length, timestamp_us, 0, length);
+  }
+  // Likewise; `shape` is what add_shape() said plus one, and `json_bytes` what readers make of it.
+  void add_shaped(std::string_view key, std::size_t length, std::int64_t timestamp_us,
+                  std::uint16_t shape, std::size_t json_bytes);
+  // A shape for entries of this batch to have: its index.
   [[nodiscard]] std::uint16_t add_shape(std::string_view written);
   // Counts batches, from 1; a shape belongs to one.
   [[nodiscard]] std::uint32_t round() const { return round_; }
@@ -39,16 +43,17 @@ class BatchBuilder {
     std::size_t entries = 0;
     std::size_t shapes = 0;
     std::size_t shape_bytes = 0;
+    std::size_t json_bytes = 0;
   };
   [[nodiscard]] Mark mark() const {
-    return {bytes_, entries_.size(), shapes_.size(), shape_text_.size()};
+    return {bytes_, entries_.size(), shapes_.size(), shape_text_.size(), json_bytes_};
   }
   void rewind(const Mark& mark);
 
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   [[nodiscard]] bool full() const {
     return bytes() >= bytes_full_ || entries_.size() >= kEventsPerBatchMax / 2 ||
-           shapes_.size() >= kShapesPerBatchMax / 2;
+           shapes_.size() >= kShapesPerBatchMax / 2 || json_bytes_ >= kJsonPerByte * bytes_full_;
   }
   [[nodiscard]] std::size_t bytes() const { return bytes_ + shape_text_.size(); }
 
@@ -66,10 +71,14 @@ class BatchBuilder {
 
   std::uint16_t key_index(std::string_view key);
 
+  // Readers hold the JSON of a whole batch at once.
+  static constexpr std::size_t kJsonPerByte = 4;
+
   std::size_t bytes_full_;
   std::size_t text_bytes_max_;
   Slab text_;
   std::size_t bytes_ = 0;
+  std::size_t json_bytes_ = 0;
   std::vector<EventEntry> entries_;
   std::string key_text_;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> keys_;  // offset and length in key_text_

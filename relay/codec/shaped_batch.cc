@@ -189,6 +189,7 @@ std::optional<Refusal> ShapeCheck::refusal_of(const Batch& batch) {
     shapes[i].bytes = shapes[i].right->bytes;
   }
   ReadBody read;
+  std::size_t json_bytes = 0;
   for (const EventEntry& entry : batch.entries()) {
     if (entry.shape == 0) continue;
     InBatch& shape = shapes[entry.shape - 1U];
@@ -206,6 +207,8 @@ std::optional<Refusal> ShapeCheck::refusal_of(const Batch& batch) {
       old = *length;
     }
     if (shape.bytes > kShapedBytesMax) return Refusal::malformed_batch;
+    json_bytes += shape.bytes;
+    if (json_bytes > kJsonPerByteMax * limits_.message_bytes_max) return Refusal::message_too_large;
     if (shape.bytes > limits_.event_bytes_max) return Refusal::event_too_large;
   }
   return std::nullopt;

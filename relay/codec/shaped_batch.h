@@ -24,8 +24,9 @@ class ShapeCheck {
  public:
   explicit ShapeCheck(const SourceLimits& limits) : limits_(limits), json_(limits) {}
 
-  // Why the batch cannot be taken, if it cannot: malformed_batch, or event_too_large. Bodies of
-  // entries without a shape are not looked at. Cost: one look at each value.
+  // Why the batch cannot be taken, if it cannot: malformed_batch, event_too_large, or
+  // message_too_large for more JSON than eight such messages. Bodies of entries without a shape are
+  // not looked at. Cost: one look at each value.
   [[nodiscard]] std::optional<Refusal> refusal_of(const Batch& batch);
 
  private:
@@ -37,6 +38,7 @@ class ShapeCheck {
   [[nodiscard]] const Right* look_up(std::string_view written);
 
   static constexpr std::size_t kRightMax = 1024;
+  static constexpr std::size_t kJsonPerByteMax = 8;  // a builder stops at half of it
   SourceLimits limits_;
   CeleryJson json_;
   std::unordered_map<std::string, std::unique_ptr<Right>> right_;

@@ -102,8 +102,8 @@ void Shaper::put(Known& known, const char* text) {
   char* place = builder_.place(shaped_body_bytes_max(known.size));
   const char* behind = write_shaped_body(
       {difference.changed, difference.values.data(), difference.lengths.data()}, place);
-  builder_.add(known.key, static_cast<std::size_t>(behind - place), known.timestamp_us,
-               static_cast<std::uint16_t>(known.index + 1));
+  builder_.add_shaped(known.key, static_cast<std::size_t>(behind - place), known.timestamp_us,
+                      static_cast<std::uint16_t>(known.index + 1), known.size);
   taken_ = {difference.end, known.key};
 }
 

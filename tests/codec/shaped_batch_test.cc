@@ -125,6 +125,16 @@ TEST(ShapedBatch, IsRefusedForAnEventAboveTheLimit) {
             Refusal::event_too_large);
 }
 
+TEST(ShapedBatch, IsRefusedIfItWouldBecomeTooMuch) {
+  SourceLimits limits;
+  limits.message_bytes_max = 36;
+  std::vector<std::string_view> bodies{kWhole};
+  bodies.insert(bodies.end(), 7, "\0\0\0\0"sv);
+  EXPECT_EQ(checked(*batch_of(kShape, bodies), limits), std::nullopt);
+  bodies.push_back("\0\0\0\0"sv);
+  EXPECT_EQ(checked(*batch_of(kShape, bodies), limits), Refusal::message_too_large);
+}
+
 TEST(ShapedBatch, MayBeAsLargeAsItsEventsAndNoLarger) {
   std::string longest(kShapedBytesMax - 35, 'x');
   const auto body = [&] {

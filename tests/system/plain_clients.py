@@ -1,12 +1,18 @@
 """Third-party ZeroMQ clients: a PUSH and a SUB as any language has them, no code of ours."""
 import itertools
 import json
+import random
 
 import zmq
 
 from waiting import until
 
 _marks = itertools.count(1)
+
+
+def unlike(number, size):
+    """`size` letters that no other number has, so that nothing on the way can spare them."""
+    return random.Random(number).randbytes((size + 1) // 2).hex()[:size]
 
 
 def key_of(event_type):
@@ -34,11 +40,11 @@ class Push:
     def list(self, events):
         self.frames(b"task.multi", json.dumps(events).encode())
 
-    def lists(self, count, size=24, padding=300, first=0):
+    def lists(self, count, size=24, padding=600, first=0):
         """`count` lists of `size` numbered events; returns how many events that is."""
         for number in range(count):
             start = first + number * size
-            self.list([{"type": "task-received", "n": start + i, "pad": "x" * padding}
+            self.list([{"type": "task-received", "n": start + i, "pad": unlike(start + i, padding)}
                        for i in range(size)])
         return count * size
 

@@ -4,7 +4,7 @@ import socket
 import pytest
 import zmq
 
-from plain_clients import Push
+from plain_clients import Push, unlike
 from stream_client import StreamClient
 from test_hostile_bytes import ZMTP_GREETING, tcp_to
 from waiting import until
@@ -14,8 +14,8 @@ BOUND = 250 * MIB  # a full tap, its credit under way, and room
 
 
 # Small messages: `push.receive_hwm` counts messages, and a sender's may wait in ZeroMQ.
-EVENT = b'{"type":"task-sent","pad":"%s"}' % (b"x" * 2000)
-LIST = b"[" + b",".join([EVENT] * 24) + b"]"
+LIST = b"[" + b",".join(b'{"type":"task-sent","pad":"%s"}' % unlike(number, 2000).encode()
+                        for number in range(24)) + b"]"
 
 
 def push_mib(push, relay, mib, events=0):

@@ -4,7 +4,7 @@ import signal
 import pytest
 
 from backpressure import NARROW, fill
-from plain_clients import Push
+from plain_clients import Push, unlike
 from waiting import until
 
 SMALL_TAP = "256KiB"
@@ -91,7 +91,8 @@ def test_the_gap_counts_only_events_that_matched_the_filter(relay_with_reload, s
     stopped.pause()
     names = ["task-sent", "task-failed", "task-received", "worker-heartbeat"]
     for number in range(1500):
-        push.list([{"type": names[i % 4], "n": number, "pad": "x" * 700} for i in range(24)])
+        push.list([{"type": names[i % 4], "n": number, "pad": unlike(i, 700)}
+                   for i in range(24)])
     relay.await_accepted(1500 * 24)
     running.await_lines("sequence", 1500 * 12)
     stopped.resume()
