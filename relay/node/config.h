@@ -24,6 +24,7 @@ struct Config {
   StreamEgress::Options stream;
   HttpServer::Options http;
   std::size_t ring_batches = 256;
+  std::size_t threads = 1;  // 2: intake and egress on threads of their own
   Duration drain_deadline = std::chrono::seconds(10);
   LogLevel log_level = LogLevel::info;
   // Not an option of the file: the command line's --insecure.

@@ -40,12 +40,19 @@ Node::Node(Config config, const Clock& clock)
       publish_(config_.publish, context_, publish_edge_),
       stream_(config_.stream, context_, stream_edge_, epoch_, clock),
       pipeline_(epoch_, clock, {&push_edge_}, {&publish_edge_, &stream_edge_}),
-      intake_("intake", {&push_, &pipeline_}, clock),
-      egress_("egress", {&publish_, &stream_}, clock),
       http_(config_.http, *this) {
-  push_edge_.join(intake_.doorbell(), intake_.doorbell());
-  publish_edge_.join(intake_.doorbell(), egress_.doorbell());
-  stream_edge_.join(intake_.doorbell(), egress_.doorbell());
+  const auto thread = [&](const char* name, std::vector<Agent*> agents) {
+    threads_.push_back(std::make_unique<AgentRunner>(name, std::move(agents), clock));
+  };
+  if (config_.threads == 1) {
+    thread("relay", {&push_, &pipeline_, &publish_, &stream_});
+  } else {
+    thread("intake", {&push_, &pipeline_});
+    thread("egress", {&publish_, &stream_});
+  }
+  push_edge_.join(intake().doorbell(), intake().doorbell());
+  publish_edge_.join(intake().doorbell(), egress().doorbell());
+  stream_edge_.join(intake().doorbell(), egress().doorbell());
 }
 
 Node::~Node() {
@@ -54,20 +61,18 @@ Node::~Node() {
 
 // Sinks before sources, so that nothing is accepted before it can be delivered.
 Result<void> Node::start() {
-  if (auto started = egress_.start(); !started) return started;
   running_ = true;
-  for (auto step : {std::function<Result<void>()>([this] { return http_.start(); }),
-                    std::function<Result<void>()>([this] { return intake_.start(); })}) {
-    if (auto started = step(); !started) {
-      static_cast<void>(stop(clock_.now(), [] { return true; }));
-      return started;
-    }
-  }
-  return {};
+  Result<void> started;
+  if (&egress() != &intake()) started = egress().start();
+  if (started) started = http_.start();
+  if (started) started = intake().start();
+  if (!started) static_cast<void>(stop(clock_.now(), [] { return true; }));
+  return started;
 }
 
 std::vector<std::pair<AgentRunner*, Agent*>> Node::in_flow_order() {
-  return {{&intake_, &push_}, {&intake_, &pipeline_}, {&egress_, &publish_}, {&egress_, &stream_}};
+  return {
+      {&intake(), &push_}, {&intake(), &pipeline_}, {&egress(), &publish_}, {&egress(), &stream_}};
 }
 
 StopReport Node::stop(Instant deadline, const std::function<bool()>& hurry) {
@@ -130,8 +135,7 @@ Samples Node::samples() const {
   stream_edge_.sample(samples);
   publish_.sample(samples, clock_.wall_us());
   stream_.sample(samples, clock_.wall_us());
-  intake_.sample(samples);
-  egress_.sample(samples);
+  for (const auto& thread : threads_) thread->sample(samples);
   samples.push_back({Metric::reloads, static_cast<double>(reloads_done_), {{"outcome", "done"}}});
   samples.push_back(
       {Metric::reloads, static_cast<double>(reloads_refused_), {{"outcome", "refused"}}});
@@ -140,7 +144,7 @@ Samples Node::samples() const {
 
 std::vector<Check> Node::liveness() const {
   std::vector<Check> checks;
-  for (const AgentRunner* runner : {&intake_, &egress_}) {
+  for (const auto& runner : threads_) {
     const double age = std::chrono::duration<double>(runner->heartbeat_age()).count();
     const bool alive = runner->heartbeat_age() < kHeartbeatAgeMax;
     checks.push_back({"thread " + runner->name(), alive,

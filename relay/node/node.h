@@ -33,8 +33,10 @@ struct StopReport {
 // One running relay: builds what the configuration asks for, starts it, stops it. The graph is
 // here, in one place, and no behaviour:
 //
-//   push ─┐ intake thread          egress thread ┌─ publish
-//         └─► pipeline ══ ring per sink ════════►┴─ stream
+//   push ─┐                                ┌─ publish
+//         └─► pipeline ══ ring per sink ══►┴─ stream
+//
+// on one thread, or, left and right of the rings, on two (docs/decisions/0006).
 //
 // All methods from one thread; RelayView's from any.
 class Node final : public RelayView {
@@ -65,6 +67,8 @@ class Node final : public RelayView {
 
  private:
   [[nodiscard]] std::vector<std::pair<AgentRunner*, Agent*>> in_flow_order();
+  [[nodiscard]] AgentRunner& intake() { return *threads_.front(); }
+  [[nodiscard]] AgentRunner& egress() { return *threads_.back(); }
 
   Config config_;
   const Clock& clock_;
@@ -79,8 +83,7 @@ class Node final : public RelayView {
   PublishEgress publish_;
   StreamEgress stream_;
   PipelineAgent pipeline_;
-  AgentRunner intake_;
-  AgentRunner egress_;
+  std::vector<std::unique_ptr<AgentRunner>> threads_;
   HttpServer http_;
 
   std::atomic<bool> running_{false};

@@ -256,6 +256,9 @@ std::vector<OptionRow> make_table() {
   rows.push_back(addresses(
       "http.listen", "Metrics, health and API for people and probes.",
       [](Config & c) -> auto& { return c.http.listen; }));
+  rows.push_back(count("pipeline.threads",
+                       "Threads that events pass through: 1, or 2 for intake and egress apart.",
+                       false, [](Config & c) -> auto& { return c.threads; }, {1, 2}));
   rows.push_back(count("pipeline.ring_batches", "Batches that a ring between two threads holds.",
                        false, [](Config & c) -> auto& { return c.ring_batches; }, {8, 65'536}));
   rows.push_back(duration(
