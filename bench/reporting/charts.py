@@ -57,6 +57,7 @@ class Series:
     def __init__(self, system, label, client, points, dashed=False, hollow=False):
         self.system, self.label, self.client = system, label, client
         self.points, self.dashed, self.hollow = points, dashed, hollow
+        self.other = False  # not the first way of using the same system
 
 
 def kind_for(values):
@@ -74,8 +75,10 @@ def lines(title, series, x_label, y_label, x_kind='log', x_ticks=None, x_text=sh
     x_ticks = x_ticks if x_ticks is not None else sorted(set(xs))
     x = Scale(xs, LEFT + 6, WIDTH - RIGHT, x_kind, thinned(x_ticks, x_kind))
     y = Scale(ys, HEIGHT - BOTTOM, TOP + 6, kind_for(ys))
-    # Ours last, so that it lies on top.
-    ordered = sorted(series, key=lambda one: one.system == 'xylem')
+    # Ours first: it is the widest line, so one that lies on it leaves both to be seen.
+    ordered = sorted(series, key=lambda one: one.system != 'xylem')
+    for one in [one for one in ordered if one.system == 'xylem'][1:]:
+        one.other = one.hollow = True
     parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
              f'aria-label="{html.escape(title)}">', _axes(x, y, x_label, y_label, x_text)]
     parts += [_line(one, x, y) for one in ordered]
@@ -113,7 +116,8 @@ def _axes(x, y, x_label, y_label, x_text):
 
 def _line(one, x, y):
     places = [(x(point[0]), y(point[1])) for point in one.points]
-    style = f'line of-{one.system}' + (' dashed' if one.dashed else '')
+    style = f'line of-{one.system}' + (' dashed' if one.dashed else '') + (
+        ' other' if one.other else '')
     parts = [f'<polyline class="{style}" points="'
              + ' '.join(f'{left:.1f},{top:.1f}' for left, top in places) + '"/>']
     many = len(places) > 12

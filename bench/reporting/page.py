@@ -45,7 +45,7 @@ def _targets(results):
     unknown = sum(target.get('got') is None for target in results.targets)
     rows = ''.join(_target(target) for target in results.targets)
     left = f', {unknown} not run' if unknown else ''
-    return (f'<section id="targets"><header><h2>Targets</h2><p class="question"><b class="score">'
+    return (f'<section id="targets"><header><h2>Targets</h2><p class="score"><b>'
             f'{met} of {len(results.targets)}</b> met{left}</p></header>'
             f'<table class="targets"><thead><tr><th></th><th class="n">must</th>'
             f'<th class="n">got</th><th class="ratio"><span>missed</span><span>exceeded</span></th>'

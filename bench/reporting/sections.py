@@ -25,7 +25,7 @@ ABOUT = {
            'what price?'),
 }
 THROUGHPUT_EXTRAS = (
-    ('broker_cpu_s_per_million', 'relay or broker, CPU-s per million', grouped),
+    ('broker_cpu_s_per_million', 'broker CPU-s per million', grouped),
     ('broker_peak_mib', 'peak MiB', grouped),
     ('deliveries_per_s', 'deliveries/s', rounded),
     ('bytes_per_event', 'bytes per event', grouped),
@@ -164,7 +164,7 @@ def _latency(results):
 def ticks_of(series):
     """The nines that the curves reach."""
     top = max((point[0] for one in series for point in one.points), default=0)
-    return [share for share in (0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999) if share <= top]
+    return [share for share in (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999) if share <= top]
 
 
 def _latency_row(row, have):
@@ -238,8 +238,8 @@ def _fleet(results):
     notes = ''.join(f'<li><b>{html.escape(row.full_name)}'
                     f'{"" if row.x is None else f", {row.x:,} workers"}</b>: '
                     f'{html.escape(row.told)}</li>' for row in rows if row.told)
-    notes = f'<ul class="told">{notes}</ul>' if notes else ''
-    return _section('S7', f'<div class="charts">{charts}</div>{notes}{_not_run(rows)}', rows)
+    notes = f'<div><ul class="told">{notes}</ul>{_not_run(rows)}</div>'
+    return _section('S7', f'<div class="charts">{charts}{notes}</div>', rows)
 
 
 def _sending(results):
