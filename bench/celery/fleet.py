@@ -100,8 +100,8 @@ def _run(fleet, began, ended):
             needed_bytes_per_s=run['broker_bytes_per_s'] * times, needed_cpu_share=cpu * times,
             told=f'fell behind: {events:,.0f} of {needed_out:,.0f} deliveries/s, with '
                  f'{cpu:.2f} cores of a machine that the load shares; heartbeats came '
-                 f'{ended["lag"]:.1f} s late or expired. What it would take is extrapolated: the '
-                 f'cost of each delivery, {cpu / max(events, 1) * 1e6:.1f} µs, times {needed_out:,.0f}.')
+                 f'{ended["lag"]:.1f} s late or expired. What it would take is extrapolated '
+                 f'from the cost of each delivery, {cpu / max(events, 1) * 1e6:.1f} µs.')
     return run
 
 

@@ -39,7 +39,7 @@ class Row:
 
     @property
     def is_bound(self):
-        return self.system in BOUNDS
+        return self.system in BOUNDS or self.client.startswith('floor')
 
     @property
     def ours(self):

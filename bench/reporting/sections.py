@@ -244,7 +244,8 @@ def _fleet(results):
 
 def _sending(results):
     rows = results.ranked('S8', 'us_per_send', least_first=True)
-    extras = (('cpu_us_per_send', 'CPU µs', grouped),
+    extras = (('cpu_us_per_send', 'CPU µs, its thread', grouped),
+              ('process_cpu_us_per_send', 'CPU µs, all threads', grouped),
               ('p99_us_per_send', 'p99 at 1,000/s, µs', grouped))
     key = '<p class="key"><b class="p99"></b> p99 at 1,000 events/s; the scale is logarithmic</p>'
     return _section('S8', _bars(rows, 'us_per_send', 'µs per send()', extras, grouped,
