@@ -80,6 +80,7 @@ def _dump(binaries, events):
             _, status, used = os.wait4(dump.pid, 0)
             seconds = time.perf_counter() - began
             dump.returncode = os.waitstatus_to_exitcode(status)
+            load.wait(30)
         finally:
             load.kill()
             load.wait()

@@ -25,12 +25,12 @@ def table(results):
     body = [[name] + [_cell(rows.get(scenario), figure, form)
                       for _, scenario, figure, form in COLUMNS]
             for (_, name), rows in sorted(named.items(), key=lambda item: item[0][0])]
-    text = _markdown([''] + [column[0] for column in COLUMNS], body)
+    text = markdown([''] + [column[0] for column in COLUMNS], body)
     sends = results.ranked('S8', 'us_per_send', least_first=True)
     if sends:
         body = [[row.full_name] + [_cell(row, figure, form) for _, figure, form in SEND_COLUMNS]
                 for row in sends]
-        text += '\n\n' + _markdown(
+        text += '\n\n' + markdown(
             ["what send() costs the worker"] + [column[0] for column in SEND_COLUMNS], body)
     return text
 
@@ -45,6 +45,6 @@ def _cell(row, figure, form):
     return median if least == most else f'{median} ({least} to {most})'
 
 
-def _markdown(head, body):
+def markdown(head, body):
     lines = [head, ['---'] + ['---:'] * (len(head) - 1)] + body
     return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)

@@ -103,7 +103,7 @@ class Results:
 
 def grouped(value, digits=None):
     """A number for people: three significant digits below a thousand, separators above."""
-    if value is None:
+    if value is None or value != value:
         return '–'
     if digits is not None:
         return f'{value:,.{digits}f}'
@@ -117,7 +117,7 @@ def grouped(value, digits=None):
 
 def rounded(value):
     """Like `grouped`, without digits that the next run would change."""
-    if value is None or abs(value) < 1000:
+    if value is None or value != value or abs(value) < 1000:
         return grouped(value)
     step = 10 ** (len(str(int(abs(value)))) - 3)
     return f'{round(value / step) * step:,.0f}'
