@@ -62,7 +62,8 @@ class Series:
 
 def kind_for(values):
     """Logarithmic where the values differ so much that the small ones would lie on the floor."""
-    return 'log' if min(values) > 0 and max(values) / min(values) > 12 else 'linear'
+    above = [value for value in values if value > 0]
+    return 'log' if above and max(above) / min(above) > 12 else 'linear'
 
 
 def lines(title, series, x_label, y_label, x_kind='log', x_ticks=None, x_text=short):
@@ -74,7 +75,13 @@ def lines(title, series, x_label, y_label, x_kind='log', x_ticks=None, x_text=sh
     ys = [value for one in series for point in one.points for value in point[1:]]
     x_ticks = x_ticks if x_ticks is not None else sorted(set(xs))
     x = Scale(xs, LEFT + 6, WIDTH - RIGHT, x_kind, thinned(x_ticks, x_kind))
-    y = Scale(ys, HEIGHT - BOTTOM, TOP + 6, kind_for(ys))
+    kind = kind_for(ys)
+    if kind == 'log':  # which has no place for nothing
+        for one in series:
+            one.points = [point for point in one.points if min(point[1:]) > 0]
+        series = [one for one in series if one.points]
+        ys = [value for one in series for point in one.points for value in point[1:]]
+    y = Scale(ys, HEIGHT - BOTTOM, TOP + 6, kind)
     # Ours first: it is the widest line, so one that lies on it leaves both to be seen.
     ordered = sorted(series, key=lambda one: one.system != 'xylem')
     for one in [one for one in ordered if one.system == 'xylem'][1:]:

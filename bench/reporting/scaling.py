@@ -11,11 +11,15 @@ HEARTBEAT_SECONDS = 2
 EVENT_BYTES = 400
 # How much of what a relay was measured to do one plans with: the rest is for bursts.
 PLANNED = 0.6
+# A task's events that share a list, of which a worker's event loop sends one each turn.
+LIST_EVENTS = 4
+# Cores that waking can take: a relay that is always awake wakes no more.
+WAKING_MOST = 1
 # What is measured, where: name, scenario, system, the client's words, figure.
 COSTS = (
-    ('a heartbeat through the relay, one monitor', 'S1', 'xylem', 'plain',
+    ('a single event through a busy relay, one monitor', 'S1', 'xylem', 'plain',
      'broker_cpu_s_per_million', 'µs of relay CPU'),
-    ('a task event in lists of 24, one monitor', 'S3', 'xylem', '',
+    ('an event in lists of 24 through a busy relay', 'S3', 'xylem', '',
      'broker_cpu_s_per_million', 'µs of relay CPU'),
     ('single events through one relay at most', 'S1', 'xylem', 'plain', 'events_per_s',
      'events/s'),
@@ -39,10 +43,29 @@ class Costs:
         self.single, self.listed, self.single_most, self.listed_most = found
         gossip = self._gossip(results)
         self.delivery, self.delivery_bytes = gossip[:2]
+        self.wake, command = self._wake(results)
+        self.rows.append(['a message that wakes an idle relay', grouped(self.wake),
+                          'µs of relay CPU', command])
         self.rows.append(['a gossip delivery through RabbitMQ', grouped(self.delivery),
                           'µs of broker CPU', gossip[2]])
         self.rows.append(['a gossip delivery through RabbitMQ', grouped(self.delivery_bytes),
                           'bytes', gossip[2]])
+
+    def cores(self, messages, singles, listed):
+        """What a relay takes: at most what waking costs, and what each event costs."""
+        waking = min(messages * self.wake / 1e6, WAKING_MOST)
+        return waking + (singles * self.single + listed * self.listed) / 1e6
+
+    @staticmethod
+    def _wake(results):
+        """The largest fleet with one monitor: so few messages that each finds the relay asleep."""
+        rows = [row for row in results.of('S7') if row.system == 'xylem' and row.x
+                and 'monitor' in row.client and row.median('broker_cpu_share') is not None]
+        if not rows:
+            return math.nan, _command(None, 'S7')
+        row = max(rows, key=lambda row: row.x)
+        share = row.median('broker_cpu_share')
+        return share / (row.x / HEARTBEAT_SECONDS) * 1e6, _command(row, 'S7')
 
     @staticmethod
     def _gossip(results):
@@ -68,7 +91,7 @@ def scaling(results):
         broker.append([grouped(workers), rounded(beats), rounded(messages),
                        f'{rounded(messages * costs.delivery_bytes / 1e6)} MB/s',
                        grouped(messages * costs.delivery / 1e6), '0',
-                       f'{rounded(2 * beats)}', grouped(beats * costs.single / 1e6)])
+                       rounded(2 * beats), grouped(costs.cores(beats, beats, 0))])
         for rate in TASK_EVENTS:
             relays.append(_relay(costs, workers, rate))
     return '\n\n'.join((
@@ -84,7 +107,7 @@ def _relay(costs, workers, rate):
     beats, tasks = workers / HEARTBEAT_SECONDS, workers * rate
     taken = f'{rounded((beats + tasks) * EVENT_BYTES / 1e6)} MB/s'
     share = beats / costs.single_most + tasks / costs.listed_most
-    cores = (beats * costs.single + tasks * costs.listed) / 1e6
+    cores = costs.cores(beats + tasks / LIST_EVENTS, beats, tasks)
     needed = '–' if math.isnan(share) else f'{math.ceil(share / PLANNED)}'
     return [grouped(workers), grouped(rate), rounded(beats + tasks), taken, taken,
             grouped(cores), f'{grouped(share * 100)} %', needed]

@@ -228,11 +228,7 @@ def _fleet(results):
              'messages/s'),
             ('broker_bytes_per_s', 'needed_bytes_per_s', 'bytes in and out', 'bytes/s'),
             ('broker_cpu_share', 'needed_cpu_share', 'processor', 'cores')):
-        series = grown(rows, figure)
-        for one in grown(rows, needed):
-            one.dashed = one.hollow = True
-            one.client = 'what it would take'
-            series.append(one)
+        series = grown(rows, figure) + _would_take(rows, figure, needed)
         charts += (f'<figure><figcaption>{title}</figcaption>'
                    f'{lines(title, series, "workers", unit)}</figure>')
     notes = ''.join(f'<li><b>{html.escape(row.full_name)}'
@@ -240,6 +236,18 @@ def _fleet(results):
                     f'{html.escape(row.told)}</li>' for row in rows if row.told)
     notes = f'<div><ul class="told">{notes}</ul>{_not_run(rows)}</div>'
     return _section('S7', f'<div class="charts">{charts}{notes}</div>', rows)
+
+
+def _would_take(rows, figure, needed):
+    """For systems that fell behind: on from what was measured to what the fleet needs."""
+    measured = {(one.system, one.client): one for one in grown(rows, figure)}
+    found = []
+    for one in grown(rows, needed):
+        known = {point[0]: point for point in measured[one.system, one.client].points}
+        known.update((point[0], point) for point in one.points)
+        found.append(Series(one.system, one.label, 'what it would take', sorted(known.values()),
+                            dashed=True, hollow=True))
+    return found
 
 
 def _sending(results):

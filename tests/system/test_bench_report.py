@@ -120,7 +120,7 @@ def test_targets_say_must_got_and_met_in_words(render):
     {"rows": [row(name, "xylem", {"lost": 0}, x=1) for name in (*FIGURES, "S99")],
      "micro": {"x": [{}]}}])
 def test_what_is_missing_is_called_not_run(render, results):
-    page, table = render(results, "--table")
+    page, table = render(results, "--table", "--scaling")
     assert "not run" in Reader(page).text
     assert table.startswith("| ")
 
@@ -129,3 +129,18 @@ def test_the_readmes_table_has_medians_with_their_spread(render):
     _, table = render(made_up(), "--table")
     assert "| 3,210,000 (2,890,000 to 3,850,000) |" in table and "not run" in table
     assert all(line.startswith("| ") for line in table.splitlines() if line)
+
+
+def test_the_scaling_tables_follow_from_the_costs(render):
+    rows = [row("S1", "xylem", {"events_per_s": 500_000, "broker_cpu_s_per_million": 2},
+                client="plain PUSH to SUB"),
+            row("S3", "xylem", {"events_per_s": 1e6, "broker_cpu_s_per_million": 1}),
+            row("S7", "celery", {"broker_messages_per_s": 10_000, "broker_bytes_per_s": 5e6,
+                                 "broker_cpu_share": 0.5}, x=140),
+            row("S7", "xylem", {"broker_messages_per_s": 1_000, "broker_bytes_per_s": 3e5,
+                                "broker_cpu_share": 0.05}, x=1_000, client="one monitor")]
+    _, tables = render({"rows": rows}, "--scaling")
+    # 1,000 workers: 500,500 messages/s of 50 µs and 500 bytes; 500 that wake for 100 µs.
+    assert "| 1,000 | 500 | 500,000 | 250 MB/s | 25.0 | 0 | 1,000 | 0.051 |" in tables
+    # 5,000 at 100: 2,500 / 500,000 + 500,000 / 1,000,000 of a relay.
+    assert "| 50.5 % | 1 |" in tables

@@ -60,9 +60,9 @@ def test_an_event_put_together_has_the_text_of_one_that_was_encoded():
         host = 'ä"@h'
         event = {'hostname': host, 'utcoffset': -5, 'pid': 7, 'clock': clock, **fields,
                  'timestamp': stamp, 'type': 'task-ü'}
-        assert encoding.encode_between(
-            encoding.event_head(host, -5, 7), clock, fields, stamp, encoding.event_form('task-ü').tail
-        ) == dumps(event).encode(), f'seed {seed}'
+        head, tail = encoding.event_head(host, -5, 7), encoding.event_form('task-ü').tail
+        made = encoding.encode_between(head, clock, fields, stamp, tail)
+        assert made == dumps(event).encode(), f'seed {seed}'
 
 
 def test_the_fast_way_to_that_text_is_the_one_in_use():
