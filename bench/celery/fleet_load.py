@@ -30,7 +30,7 @@ SOFTWARE = {'sw_ident': 'py-celery', 'sw_ver': '5.2.6', 'sw_sys': 'Linux'}
 PUBLISHING_CONNECTIONS = 10
 # In each delivered heartbeat once: the routing key of AMQP's basic.deliver, ZeroMQ's first frame.
 WORD = b'worker.heartbeat'
-TIMESTAMP = re.compile(rb'"timestamp": ([0-9.]+)')
+TIMESTAMP = re.compile(rb'"timestamp": ([0-9.]+),')
 READ_BYTES = 1 << 20
 
 

@@ -88,8 +88,10 @@ def _bars(rows, figure, unit, extras=(), form=rounded, marker=None, log=False):
     axis = _BarAxis(values, log)
     head = ''.join(f'<th class="n">{text}</th>' for _, text, _ in extras)
     body = ''.join(_bar_row(row, figure, axis, extras, form, marker) for row in rows)
+    repeated = any(len(row.values(figure)) > 1 for row in rows)
     return (f'<table class="bars"><thead><tr><th></th><th class="track">{axis.head()}</th>'
-            f'<th class="n">{unit}</th><th class="n range">least to most</th>{head}</tr></thead>'
+            f'<th class="n">{unit}</th><th class="n range">'
+            f'{"least to most" if repeated else ""}</th>{head}</tr></thead>'
             f'<tbody>{body}</tbody></table>')
 
 
@@ -228,7 +230,7 @@ def _fleet(results):
              'messages/s'),
             ('broker_bytes_per_s', 'needed_bytes_per_s', 'bytes in and out', 'bytes/s'),
             ('broker_cpu_share', 'needed_cpu_share', 'processor', 'cores')):
-        series = grown(rows, figure) + _would_take(rows, figure, needed)
+        series = _would_take(rows, figure, needed) + grown(rows, figure)
         charts += (f'<figure><figcaption>{title}</figcaption>'
                    f'{lines(title, series, "workers", unit)}</figure>')
     notes = ''.join(f'<li><b>{html.escape(row.full_name)}'
