@@ -88,6 +88,7 @@ def _bars(rows, figure, unit, extras=(), form=rounded, marker=None, log=False):
     axis = _BarAxis(values, log)
     head = ''.join(f'<th class="n">{text}</th>' for _, text, _ in extras)
     body = ''.join(_bar_row(row, figure, axis, extras, form, marker) for row in rows)
+    body = body.replace('class="n value"', f'class="n value" data-unit="{unit}"')
     repeated = any(len(row.values(figure)) > 1 for row in rows)
     return (f'<table class="bars"><thead><tr><th></th><th class="track">{axis.head()}</th>'
             f'<th class="n">{unit}</th><th class="n range">'
