@@ -51,13 +51,27 @@ def test_an_events_json_is_the_text_that_kombu_would_have_written():
         assert encoding.encode_event(event) == dumps(event).encode(), f'seed {seed}'
 
 
+def test_an_event_put_together_has_the_text_of_one_that_was_encoded():
+    seed = random.randrange(2 ** 32)
+    values = random.Random(seed)
+    for number in range(500):
+        fields = {f'field{name}': random_value(values) for name in range(number % 4)}
+        clock, stamp = values.choice((None, number, 2 ** 70)), values.uniform(0, 2e9)
+        host = 'ä"@h'
+        event = {'hostname': host, 'utcoffset': -5, 'pid': 7, 'clock': clock, **fields,
+                 'timestamp': stamp, 'type': 'task-ü'}
+        head, tail = encoding.event_head(host, -5, 7), encoding.event_form('task-ü').tail
+        made = encoding.encode_between(head, clock, fields, stamp, tail)
+        assert made == dumps(event).encode(), f'seed {seed}'
+
+
 def test_the_fast_way_to_that_text_is_the_one_in_use():
-    assert encoding.encode_event is not encoding._plain_encode
+    assert encoding._text is not encoding._plain_text
 
 
 def test_an_encoder_that_writes_other_text_than_kombu_is_not_used(monkeypatch):
     monkeypatch.setattr(encoding.kombu_json, 'dumps', lambda event, **options: 'other')
-    assert encoding._ready_encode() is None
+    assert encoding._ready_text() is None
 
 
 def test_values_without_json_raise_as_in_kombu():
@@ -68,7 +82,7 @@ def test_values_without_json_raise_as_in_kombu():
             encoding.encode_event({'field': value})
 
 
-@pytest.mark.parametrize('encode', [encoding.encode_event, encoding._plain_encode])
+@pytest.mark.parametrize('encode', [encoding._text, encoding._plain_text])
 @pytest.mark.parametrize('number', [float('nan'), float('inf'), float('-inf')])
 def test_numbers_that_are_no_json_are_refused_before_the_relay_refuses_a_whole_list(
         encode, number):

@@ -10,18 +10,21 @@ from collections import deque
 from time import time as now
 
 from celery.events.dispatcher import EventDispatcher
-from celery.events.event import Event, group_from
+from celery.events.event import Event
 from celery.exceptions import ImproperlyConfigured, SoftTimeLimitExceeded
 from celery.utils.time import utcoffset
 from kombu.exceptions import EncodeError
 
 from .encoding import (
-    EVENT_BYTES_MAX, encode_event, is_loose_json, list_routing_key, pop_list, routing_key)
+    EVENT_BYTES_MAX, encode_between, encode_event, event_form, event_head, is_loose_json,
+    list_routing_key, pop_list)
 from .mirror import Mirror
 
 __all__ = ('Dispatcher',)
 
 celery_event = Event
+#: Fields of every event that the dispatcher sets itself.
+OWN_FIELDS = frozenset(('hostname', 'utcoffset', 'pid', 'clock', 'timestamp', 'type'))
 
 
 class _NoBroker:
@@ -60,6 +63,7 @@ class Dispatcher(EventDispatcher):
         settings, self.outbox = _relay_of(self.app)
         self._put = self.outbox.put
         self._closed = False
+        self._head = (None, None, None, '')
         self._buffer_group = self.buffer_group
         self._mirrored = settings.mirror
         self._mirror = self._mirrored and Mirror(
@@ -93,7 +97,7 @@ class Dispatcher(EventDispatcher):
         Clients call this for task-sent. `producer` and the retry options in `kwargs` are the
         mirror's.
         """
-        self._emit(type, fields, blind, Event, producer, kwargs)
+        self._emit(event_form(type), type, fields, blind, Event, producer, kwargs)
 
     def send(self, type, blind=False, utcoffset=utcoffset, retry=False, retry_policy=None,
              Event=Event, **fields):
@@ -109,21 +113,24 @@ class Dispatcher(EventDispatcher):
         """
         if not self.enabled:
             return
-        groups, group = self.groups, group_from(type)
+        groups, form = self.groups, event_form(type)
+        group = form.group
         if groups and group not in groups:
             return
         if self._closed and group == 'worker':
             # The heartbeat timer of a worker that has a newer dispatcher by now.
             return
-        mirrored = group in self._mirrored
-        retry = {'retry': retry, 'retry_policy': retry_policy} if mirrored else None
+        retry = {'retry': retry, 'retry_policy': retry_policy} if self._mirrored else None
         if group not in self.buffer_group:
-            self._emit(type, fields, blind, Event, None, retry)
+            self._emit(form, type, fields, blind, Event, None, retry)
             return
-        event = self._event(type, fields, Event, utcoffset(), self.clock.forward())
-        if mirrored:
+        offset, clock = utcoffset(), self.clock.forward()
+        if group in self._mirrored:
+            event = self._event(type, fields, Event, offset, clock)
             self._mirror.send(type, event, **retry)
-        body = self._encode(type, event)
+            body = self._encode(type, event)
+        else:
+            body = self._write(form, type, fields, Event, offset, clock)
         if body is not None:
             self._gather(group, body)
 
@@ -164,18 +171,41 @@ class Dispatcher(EventDispatcher):
         self._gathered = {}
         self._gathered_lock = threading.Lock()
 
-    def _emit(self, type, fields, blind, Event, producer, retry):
+    def _emit(self, form, type, fields, blind, Event, producer, retry):
         """Make one event and send it by itself."""
-        event = self._event(type, fields, Event, utcoffset(),
-                            None if blind else self.clock.forward())
+        offset, clock = utcoffset(), None if blind else self.clock.forward()
+        if form.group not in self._mirrored:
+            body = self._write(form, type, fields, Event, offset, clock)
+            if body is not None:
+                self._put(form.key, body)
+            return
+        event = self._event(type, fields, Event, offset, clock)
         body = self._encode(type, event)
         if body is not None:
-            self._put(routing_key(type), body)
-        if self._mirrored and group_from(type) in self._mirrored:
-            if producer is None:
-                self._mirror.send(type, event, **retry)
-            else:
-                self._mirror.publish(type, event, producer, **retry)
+            self._put(form.key, body)
+        if producer is None:
+            self._mirror.send(type, event, **retry)
+        else:
+            self._mirror.publish(type, event, producer, **retry)
+
+    def _write(self, form, type, fields, Event, offset, clock):
+        """Return the JSON of an event that nobody else needs, or None as `_encode` does.
+
+        Most events need no dict of their own: their text is put together.
+        """
+        if Event is not celery_event or not OWN_FIELDS.isdisjoint(fields):
+            return self._encode(type, self._event(type, fields, Event, offset, clock))
+        hostname, pid, head = self.hostname, self.pid, self._head
+        # By identity, because equal values may have different texts (0 and 0.0).
+        if head[0] is not hostname or head[1] is not offset or head[2] is not pid:
+            head = self._head = (hostname, offset, pid, event_head(hostname, offset, pid))
+        try:
+            body = encode_between(head[3], clock, fields, now(), form.tail)
+        except SoftTimeLimitExceeded:
+            raise  # struck here by chance, and meant for the task
+        except Exception as error:
+            return self._refuse(type, fields, error)
+        return body if len(body) <= EVENT_BYTES_MAX else self._refuse_size(type, body)
 
     def _event(self, type, fields, Event, offset, clock):
         """Return the event, with Celery's fields in Celery's order.
@@ -201,19 +231,23 @@ class Dispatcher(EventDispatcher):
         try:
             body = encode_event(event)
         except SoftTimeLimitExceeded:
-            raise  # struck here by chance, and meant for the task
+            raise
         except Exception as error:
-            self.outbox.drop('not_json')
-            self.outbox.log.unsendable(event_type, repr(error))
-            if not self.buffer_while_offline and not is_loose_json(event):
-                raise EncodeError(error) from error
-            return None
-        if len(body) > EVENT_BYTES_MAX:
-            self.outbox.drop('event_too_large')
-            self.outbox.log.unsendable(
-                event_type, f'its JSON has {len(body)} bytes, the relay takes {EVENT_BYTES_MAX}')
-            return None
-        return body
+            return self._refuse(event_type, event, error)
+        return body if len(body) <= EVENT_BYTES_MAX else self._refuse_size(event_type, body)
+
+    def _refuse(self, event_type, fields, error):
+        """Count and log an event without JSON; raise what Celery would raise."""
+        self.outbox.drop('not_json')
+        self.outbox.log.unsendable(event_type, repr(error))
+        if not self.buffer_while_offline and not is_loose_json(fields):
+            raise EncodeError(error) from error
+
+    def _refuse_size(self, event_type, body):
+        """Count and log an event over the relay's limit."""
+        self.outbox.drop('event_too_large')
+        self.outbox.log.unsendable(
+            event_type, f'its JSON has {len(body)} bytes, the relay takes {EVENT_BYTES_MAX}')
 
     def _gather(self, group, body):
         """Add an encoded event to its group's list; flush a full one, announce another."""

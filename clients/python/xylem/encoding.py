@@ -11,7 +11,9 @@ import decimal
 import json.encoder
 import uuid
 from functools import lru_cache
+from typing import NamedTuple
 
+from celery.events.event import group_from
 from kombu.utils import json as kombu_json
 
 #: The relay's limits (docs/protocol.md), bytes of one event's JSON.
@@ -46,8 +48,8 @@ def is_loose_json(event):
         return False
 
 
-def _plain_encode(event):
-    return kombu_json.dumps(event, allow_nan=False).encode()
+def _plain_text(event):
+    return kombu_json.dumps(event, allow_nan=False)
 
 
 def _probe():
@@ -62,8 +64,8 @@ def _probe():
     }
 
 
-def _ready_encode():
-    """Return `_plain_encode` with json's set-up done once instead of once per event, or None.
+def _ready_text():
+    """Return `_plain_text` with json's set-up done once instead of once per event, or None.
 
     ``json.dumps`` builds an encoder and that encoder's C core on every call, which costs more
     than half as much again as the encoding (3.8 instead of 2.1 microseconds for a
@@ -76,18 +78,60 @@ def _ready_encode():
             None, ': ', ', ', False, False, False)
         join = ''.join
 
-        def encode(event):
-            return join(iterencode(event, 0)).encode()
+        def text(event):
+            return join(iterencode(event, 0))
 
-        return encode if encode(_probe()) == _plain_encode(_probe()) else None
+        return text if text(_probe()) == _plain_text(_probe()) else None
     except Exception:
         return None
 
 
-#: Encode one event: dict in, UTF-8 JSON bytes out. Raises what json and kombu raise
-#: (TypeError, ValueError, RecursionError, or anything from a value's ``__json__``), and
-#: ValueError for NaN and Infinity.
-encode_event = _ready_encode() or _plain_encode
+_text = _ready_text() or _plain_text
+
+
+def encode_event(event):
+    """Encode one event: dict in, UTF-8 JSON bytes out.
+
+    Raises what json and kombu raise (TypeError, ValueError, RecursionError, or anything from a
+    value's ``__json__``), and ValueError for NaN and Infinity.
+    """
+    return _text(event).encode()
+
+
+def event_head(hostname, utcoffset, pid):
+    """Return the JSON text with which all events of one dispatcher begin, up to the clock."""
+    return _text({'hostname': hostname, 'utcoffset': utcoffset, 'pid': pid})[:-1] + ', "clock": '
+
+
+class EventForm(NamedTuple):
+    """What all events of one type share."""
+
+    #: The type's text before its first dash.
+    group: str
+    #: The routing key, as bytes.
+    key: bytes
+    #: The JSON text with which they end, behind the timestamp.
+    tail: str
+
+
+@lru_cache(maxsize=1024)
+def event_form(event_type):
+    """Return the `EventForm` of a type; cached as routing keys are."""
+    return EventForm(group_from(event_type), routing_key(event_type),
+                     f', "type": {_text(event_type)}}}')
+
+
+def encode_between(head, clock, fields, timestamp, tail):
+    """Encode an event of which only the fields, the clock and the timestamp are new.
+
+    The text is that of `encode_event`, for three quarters of its price: of the fifteen values
+    of a task-received event six need no encoder. Raises the same.
+    """
+    middle = _text(fields)[1:-1]
+    if middle:
+        middle += ', '
+    return (f'{head}{"null" if clock is None else clock}, {middle}"timestamp": {timestamp!r}'
+            f'{tail}').encode()
 
 
 def pop_list(pieces):
