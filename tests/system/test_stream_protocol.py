@@ -1,8 +1,10 @@
 """The stream endpoint, spoken to by a client written from docs/protocol.md §5."""
+import json
 import random
 
 import pytest
 
+import wire_frames
 from stream_client import StreamClient
 from waiting import until
 from wire_frames import control
@@ -58,6 +60,28 @@ def test_a_credit_with_answer_is_answered_by_alive(push, stream):
     client.grant(0, answer=True)
     kind, alive = client.receive()
     assert (kind, alive.epoch, alive.nextSequence) == ("Alive", welcome.epoch, 2)
+
+
+def test_shapes_come_to_those_who_read_them_and_say_the_same(push, stream):
+    plain, shaped = stream(), stream()
+    plain.open("task.*", name="plain")
+    shaped.open("task.*", name="shaped", shapes=True)
+    sent = []
+    for number in range(40):
+        events = [{"type": kind, "n": number, "text": "é\\\"" * (number % 3), "list": [number, None]}
+                  for kind in ("task-sent", "worker-online", "task-failed")]
+        push.list(events)
+        sent += [json.dumps(event).encode() for event in events if event["type"][0] == "t"]
+    frames = []
+    for client in (plain, shaped):
+        got = []
+        while len(got) < len(sent):
+            assert client.socket.poll(15_000), f"{len(got)} of {len(sent)} events came"
+            frames.append((client, client.socket.recv()))
+            got += wire_frames.events_in(frames[-1][1])[1]
+        assert [body for _, _, body in got] == sent
+    assert not any(wire_frames.is_shaped(frame) for client, frame in frames if client is plain)
+    assert any(wire_frames.is_shaped(frame) for client, frame in frames if client is shaped)
 
 
 def test_credit_for_an_unknown_session_is_answered_by_bye(stream):

@@ -1,6 +1,7 @@
 """The FlatBuffers frames of docs/protocol.md, made and read by code that flatc makes from schema/,
 so that nothing of the relay's own codec judges itself."""
 import importlib
+import re
 import subprocess
 import sys
 
@@ -72,9 +73,37 @@ def events_in(frame):
     blob = frame[start:start + table.BodiesLength()]
     keys = [table.Keys(i) for i in range(table.KeysLength())]
     entries = [table.Entries(i) for i in range(table.EntriesLength())]
-    return table.Epoch(), [(table.FirstSequence() + entry.Position(), keys[entry.Key()],
-                            blob[entry.Offset():entry.Offset() + entry.Length()])
-                           for entry in entries]
+    shapes = [re.split(b"([\\1\\2])", table.Shapes(i)) for i in range(table.ShapesLength())]
+    values = [[b""] * (len(shape) // 2) for shape in shapes]
+    events = []
+    for entry in entries:
+        body = blob[entry.Offset():entry.Offset() + entry.Length()]
+        if entry.Shape():
+            body = unshaped(shapes[entry.Shape() - 1], values[entry.Shape() - 1], body)
+        events.append((table.FirstSequence() + entry.Position(), keys[entry.Key()], body))
+    return table.Epoch(), events
+
+
+def unshaped(shape, values, body):
+    """The JSON of a body by protocol §4.1; `values` are those of the event before, and change."""
+    changed, at, lengths = int.from_bytes(body[:4], "little"), 4, []
+    slots = [i for i in range(len(values)) if changed >> i & 1]
+    for _ in slots:
+        length = shift = 0
+        while True:
+            length |= (body[at] & 0x7F) << shift
+            shift, at = shift + 7, at + 1
+            if body[at - 1] < 0x80:
+                break
+        lengths.append(length)
+    for slot, length in zip(slots, lengths):
+        values[slot], at = body[at:at + length], at + length
+    assert at == len(body)
+    return shape[0] + b"".join(value + text for value, text in zip(values, shape[2::2]))
+
+
+def is_shaped(frame):
+    return wire("Batch").Batch.GetRootAs(frame, 0).ShapesLength() > 0
 
 
 def control(kind, **fields):
