@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "relay/codec/batch_codec.h"
 #include "relay/codec/shaped_batch.h"
 
 namespace xylem {
@@ -34,13 +35,14 @@ std::size_t PublishEgress::do_work(Instant) {
       std::array<const Batch*, 1> next;
       if (edge_.pop(next) == 0) break;
       begin(BatchRef::adopt(next[0]));
+      ++work;
+      if (!batch_) continue;
     }
     const std::size_t before = next_entry_;
     const bool all_sent = send_rest();
     work += next_entry_ - before;
     if (!all_sent) break;
     batch_ = {};
-    ++work;
   }
   if (work != 0) show();
   return work;
@@ -71,16 +73,23 @@ bool PublishEgress::wanted(std::string_view key) const {
   return false;
 }
 
+// Leaves in batch_ what anybody wants, as plain subscribers read it; nothing if nobody does.
 void PublishEgress::begin(BatchRef batch) {
-  batch_ = batch->is_shaped() ? BatchRef(expand(*batch)) : std::move(batch);
-  next_entry_ = 0;
   key_wanted_.clear();
-  Ledger& ledger = figures_.ledger;
-  ledger.accepted += batch_->size();
-  for (const BatchKey& key : batch_->keys()) {
+  std::uint64_t events = 0;
+  for (const BatchKey& key : batch->keys()) {
     key_wanted_.push_back(wanted(key.text));
-    (key_wanted_.back() ? ledger.held : ledger.filtered) += key.events;
+    if (key_wanted_.back()) events += key.events;
   }
+  Ledger& ledger = figures_.ledger;
+  ledger.accepted += batch->size();
+  ledger.held += events;
+  ledger.filtered += batch->size() - events;
+  next_entry_ = 0;
+  batch_ = {};
+  if (events == 0) return;
+  batch_ = events == batch->size() ? std::move(batch) : BatchRef(gather(*batch, key_wanted_));
+  if (batch_->is_shaped()) batch_ = BatchRef(expand(*batch_));
 }
 
 bool PublishEgress::send_rest() {
@@ -88,7 +97,6 @@ bool PublishEgress::send_rest() {
   const auto entries = batch_->entries();
   for (; next_entry_ < entries.size(); ++next_entry_) {
     const EventEntry& entry = entries[next_entry_];
-    if (!key_wanted_[entry.key]) continue;
     const std::string_view key = batch_->key_of(entry);
     const std::string_view body = batch_->body_of(entry);
     if (send_event(key, body) == SendOutcome::full) {
