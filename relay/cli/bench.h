@@ -4,19 +4,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "relay/base/clock.h"
 #include "relay/codec/control_codec.h"
 
 namespace xylem::cli {
 
 // xylem bench: processes that offer numbered events, processes that receive them and know from the
-// numbers what was lost, doubled or out of order, and a relay between them. Everything that both
-// ends must agree on is here.
+// numbers what was lost, doubled or out of order, and a relay between them. What a run is and what
+// it found; both ends and the report read it.
 
-enum class Lane { single, list, batch };  // how producers push
+// How producers push: events singly or in lists through plain ZeroMQ, or with the C++ library, at
+// once or with Celery's buffered task group.
+enum class Lane { single, list, batch, buffered };
 enum class SinkKind { stream, publish };  // how subscribers receive
 
 struct BenchOptions {
@@ -25,6 +25,8 @@ struct BenchOptions {
   std::uint64_t events = 1'000'000;  // of all producers together
   std::size_t producers = 1;
   std::vector<std::string> patterns{"#"};  // one subscriber each
+  std::size_t extra_patterns = 0;          // of each subscriber; they match nothing
+  std::size_t stalled = 0;                 // so many of the last subscribers are held up
   std::size_t event_bytes = 400;
   std::size_t list_events = 24;
   double rate = 0;  // events per second of all producers together; 0: as fast as it goes
@@ -32,40 +34,10 @@ struct BenchOptions {
   std::string push;  // endpoints of a running relay; empty: a relay of our own
   std::string receive;
   double patience_s = 10;  // without any progress, then what is missing counts as lost
+  std::uint64_t seed = 1;  // of the events' texts
+  // Producers wait while a subscriber is so many events behind; 0: the carrier holds them back.
+  std::uint64_t window_events = 0;
 };
-
-// Event number n of a producer has this type: a task's life again and again, with a failure now and
-// then and a heartbeat in between.
-inline constexpr std::array<std::string_view, 5> kBenchTypes{
-    "task-received", "task-started", "task-succeeded", "task-failed", "worker-heartbeat"};
-[[nodiscard]] std::size_t bench_type(std::uint64_t n);
-// How many of the first `events` of one producer have each type.
-[[nodiscard]] std::array<std::uint64_t, kBenchTypes.size()> bench_type_counts(std::uint64_t events);
-
-// The event's JSON, exactly `event_bytes` long (at least kBenchBytesMin). Reused: only the stamp
-// changes from event to event of one type.
-inline constexpr std::size_t kBenchBytesMin = 128;
-class BenchEvent {
- public:
-  BenchEvent(std::size_t type, std::size_t producer, std::size_t event_bytes);
-  // `index` counts the producer's events of this type; `sent_ns` is on the monotonic clock.
-  [[nodiscard]] std::string_view stamped(std::uint64_t index, std::int64_t sent_ns);
-  [[nodiscard]] std::string_view type() const { return type_; }
-  [[nodiscard]] std::string_view key() const { return key_; }
-
- private:
-  std::string_view type_;
-  std::string key_;
-  std::string text_;
-  std::size_t stamp_at_;
-};
-struct BenchStamp {
-  std::size_t producer = 0;
-  std::uint64_t index = 0;
-  std::int64_t sent_ns = 0;
-};
-[[nodiscard]] bool read_bench_stamp(std::string_view body, BenchStamp& stamp);
-inline constexpr std::string_view kBenchWarmUpType = "bench-warmup";
 
 // Latencies in nanoseconds, to 3 % or better. Plain counts, so that children can send them to their
 // parent as bytes.
@@ -90,11 +62,17 @@ struct SinkResult {
   std::uint64_t lost = 0;        // never came, and no gap notice said so
   std::uint64_t gapped = 0;      // a gap notice said that they would not come
   std::uint64_t duplicates = 0;  // or out of order: a number at or below one already seen
+  std::uint64_t misrouted = 0;   // came under another event's key
   std::uint64_t bytes = 0;
   std::int64_t first_ns = 0;  // when the first and the last came
   std::int64_t last_ns = 0;
-  std::uint64_t failed = 0;  // 1: could not even connect
+  std::uint64_t failed = 0;   // 1: could not even connect
+  std::uint64_t cut_off = 0;  // 1: the connection ended before everything had come
   Latencies latencies{};
+
+  [[nodiscard]] bool lossless() const {
+    return failed == 0 && lost == 0 && gapped == 0 && duplicates == 0 && misrouted == 0;
+  }
 };
 struct ProducerResult {
   std::uint64_t sent = 0;
@@ -103,20 +81,18 @@ struct ProducerResult {
   double cpu_s = 0;
 };
 
-// Run in child processes. `ready_fd` gets one byte once a subscriber receives; a producer waits for
-// one byte on `go_fd`.
-[[nodiscard]] ProducerResult run_producer(const BenchOptions& options, std::size_t producer,
-                                          int go_fd);
-[[nodiscard]] SinkResult run_sink(const BenchOptions& options, std::size_t sink, int ready_fd);
-
 struct BenchResult {
+  std::string carrier;
   BenchOptions options;
   std::vector<ProducerResult> producers;
-  std::vector<SinkResult> sinks;
-  double relay_cpu_s = 0;  // of the relay process during the run; 0 if it is not ours
+  std::vector<SinkResult> sinks;  // the stalled ones last
+  double relay_cpu_s = 0;         // of the relay's processes during the run; 0: not known
   std::uint64_t relay_peak_bytes = 0;
 
   [[nodiscard]] std::uint64_t sent() const;
+  // The rest is about the subscribers that were not held up.
+  [[nodiscard]] std::vector<SinkResult> steady() const;
+  [[nodiscard]] std::uint64_t delivered() const;
   [[nodiscard]] double seconds() const;  // from the first event sent to the last received
   [[nodiscard]] bool lossless() const;
 };

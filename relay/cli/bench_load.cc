@@ -1,89 +1,43 @@
-#include <fmt/format.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <charconv>
-#include <cstring>
+#include <algorithm>
 #include <ctime>
 
-#include "relay/cli/bench.h"
-#include "relay/client/dispatcher.h"
-#include "relay/event/routing_key.h"
+#include "relay/cli/bench_run.h"
 
 namespace xylem::cli {
 namespace {
-
-constexpr std::string_view kStampForm = "000 000000000000 00000000000000000000";
-constexpr std::size_t kIndexAt = 4;
-constexpr std::size_t kSentAt = 17;
-constexpr std::string_view kStampField = "\"bench\":\"";
-
-void write_digits(char* end, std::size_t digits, std::uint64_t value) {
-  for (std::size_t i = 0; i < digits; ++i, value /= 10)
-    *--end = static_cast<char>('0' + value % 10);
-}
 
 void pause_for(Duration time) {
   const timespec pause{0, time.count()};
   ::nanosleep(&pause, nullptr);
 }
 
-// The events of one producer, in order, each stamped when it is asked for.
-class Load {
- public:
-  Load(const BenchOptions& options, std::size_t producer) {
-    for (std::size_t type = 0; type < kBenchTypes.size(); ++type) {
-      events_.emplace_back(type, producer, options.event_bytes);
-    }
-  }
-  BenchEvent& at(std::uint64_t n) { return events_[bench_type(n)]; }
-  std::string_view stamped(std::uint64_t n, std::int64_t now_ns) {
-    const std::size_t type = bench_type(n);
-    return events_[type].stamped(indices_[type]++, now_ns);
-  }
-
- private:
-  std::vector<BenchEvent> events_;
-  std::array<std::uint64_t, kBenchTypes.size()> indices_{};
-};
-
-// Plain ZeroMQ, as a program in any language would: two frames, waiting while the socket is full.
-class PlainPush {
- public:
-  PlainPush(Context& context, const Address& relay)
-      : socket_(context, SocketKind::push, {.linger_ms = 30'000}) {
-    if (!socket_.connect(relay)) ::_exit(1);  // the parent reports a child that says nothing
-  }
-  void send(std::string_view key, std::string_view body) {
-    Frame first(key);
-    Frame second(body);
-    while (socket_.send(first, true) == SendOutcome::full) wait();
-    while (socket_.send(second) == SendOutcome::full) wait();
-  }
-
- private:
-  void wait() {
-    pollfd wait{socket_.fd(), POLLIN, 0};
-    while (!socket_.writable()) ::poll(&wait, 1, 100);
-  }
-  Socket socket_;
-};
-
+// When each event is due: by the rate asked for, and by the window of the subscribers.
 class Pace {
  public:
-  Pace(const Clock& clock, double events_per_second) : clock_(clock), rate_(events_per_second) {}
-  // Waits until event n is due; returns the time, which is read per event only if the rate is
+  Pace(const BenchOptions& options, const BenchPlace& place, BenchProducer& producer)
+      : rate_(options.rate / static_cast<double>(options.producers)),
+        patience_(std::chrono::duration_cast<Duration>(
+            std::chrono::duration<double>(options.patience_s))),
+        place_(place),
+        producer_(producer) {}
+
+  // Waits until event n may go; returns the time, which is read per event only if the rate is
   // bound.
   std::int64_t due(std::uint64_t n) {
     if (n == 0) start_ = clock_.now();
+    if (n % kEventsPerLook == 0) wait_for_window(n);
     if (rate_ <= 0) {
-      if (n % 16 == 0) last_ = clock_.now();
+      if (n % kEventsPerLook == 0) last_ = clock_.now();
       return last_.since_boot.count();
     }
     const auto due = start_ + std::chrono::duration_cast<Duration>(
                                   std::chrono::duration<double>(static_cast<double>(n) / rate_));
     Instant now = clock_.now();
+    if (now < due) producer_.flush();
     while (now < due) {
       pause_for(std::min<Duration>(due - now, std::chrono::milliseconds(5)));
       now = clock_.now();
@@ -92,55 +46,59 @@ class Pace {
   }
 
  private:
-  const Clock& clock_;
+  static constexpr std::uint64_t kEventsPerLook = 16;
+
+  void wait_for_window(std::uint64_t n) {
+    if (given_up_ || place_.window.is_open(place_.number, n)) return;
+    const Instant since = clock_.now();
+    while (!place_.window.is_open(place_.number, n) && !given_up_) {
+      producer_.flush();
+      pause_for(std::chrono::microseconds(100));
+      // A subscriber that was cut off, or lost its last events, will not move any more.
+      given_up_ = clock_.now() - since > patience_;
+    }
+  }
+
+  SystemClock clock_;
   double rate_;
+  Duration patience_;
+  const BenchPlace& place_;
+  BenchProducer& producer_;
   Instant start_;
   Instant last_;
+  bool given_up_ = false;
 };
 
-void push_singles(PlainPush& push, Load& load, Pace& pace, std::uint64_t events) {
-  for (std::uint64_t n = 0; n < events; ++n) {
-    const std::int64_t now = pace.due(n);
-    push.send(load.at(n).key(), load.stamped(n, now));
-  }
+void send_singly(BenchProducer& producer, BenchPool& pool, Pace& pace, std::uint64_t events) {
+  for (std::uint64_t n = 0; n < events; ++n) producer.send(pool.next(pace.due(n)));
 }
 
 // As Celery does it: task events wait for each other in lists, other events go alone.
-void push_lists(PlainPush& push, Load& load, Pace& pace, std::uint64_t events,
-                std::size_t list_events) {
+void send_lists(BenchProducer& producer, BenchPool& pool, Pace& pace, const BenchOptions& options) {
   std::string list;
   std::size_t in_list = 0;
-  const auto flush = [&] {
+  const auto send = [&] {
     if (in_list == 0) return;
     list += ']';
-    push.send("task.multi", list);
+    producer.send({.type = "task-multi", .key = kBenchListKey, .body = list});
     in_list = 0;
   };
+  const std::uint64_t events = options.events / options.producers;
   for (std::uint64_t n = 0; n < events; ++n) {
-    const std::int64_t now = pace.due(n);
-    const std::string_view body = load.stamped(n, now);
-    if (!load.at(n).type().starts_with("task-")) {
-      push.send(load.at(n).key(), body);
+    const BenchEvent event = pool.next(pace.due(n));
+    if (!event.type.starts_with("task-")) {
+      producer.send(event);
       continue;
     }
-    if (in_list == 0) list = "[";
-    if (in_list != 0) list += ',';
-    list += body;
-    if (++in_list == list_events) flush();
-  }
-  flush();
-}
-
-void dispatch(Dispatcher& dispatcher, Load& load, Pace& pace, std::uint64_t events) {
-  for (std::uint64_t n = 0; n < events; ++n) {
-    const std::int64_t now = pace.due(n);
-    const std::string_view body = load.stamped(n, now);
-    const std::string_view type = load.at(n).type();
-    while (dispatcher.send_json(type, body, now / 1000) == Dispatcher::Sent::dropped) {
-      pause_for(
-          std::chrono::microseconds(200));  // the outbox is full: the pressure has arrived here
+    if (in_list == 0) {
+      list = "[";
+    } else {
+      list += ", ";
     }
+    list += event.body;
+    if (++in_list == options.list_events) send();
   }
+  send();
 }
 
 double cpu_seconds() {
@@ -154,82 +112,26 @@ double cpu_seconds() {
 
 }  // namespace
 
-// 64 events are 21 lives of a task and one heartbeat; in every 32nd 64 the tasks fail.
-std::size_t bench_type(std::uint64_t n) {
-  if (n % 64 == 63) return 4;
-  const std::size_t step = n % 64 % 3;
-  return step == 2 && n % (32 * 64) < 64 ? 3 : step;
-}
-
-std::array<std::uint64_t, kBenchTypes.size()> bench_type_counts(std::uint64_t events) {
-  std::array<std::uint64_t, kBenchTypes.size()> counts{};
-  for (std::uint64_t n = 0; n < events; ++n) ++counts[bench_type(n)];
-  return counts;
-}
-
-BenchEvent::BenchEvent(std::size_t type, std::size_t producer, std::size_t event_bytes)
-    : type_(kBenchTypes[type]), key_(key_of_type(type_)) {
-  text_ = fmt::format("{{\"type\":\"{}\",{}", type_, kStampField);
-  stamp_at_ = text_.size();
-  text_ += kStampForm;
-  write_digits(text_.data() + stamp_at_ + 3, 3, producer);
-  text_ += "\",\"args\":\"\"}";
-  if (event_bytes > text_.size()) text_.insert(text_.size() - 2, event_bytes - text_.size(), 'x');
-}
-
-std::string_view BenchEvent::stamped(std::uint64_t index, std::int64_t sent_ns) {
-  char* stamp = text_.data() + stamp_at_;
-  write_digits(stamp + kIndexAt + 12, 12, index);
-  write_digits(stamp + kSentAt + 20, 20, static_cast<std::uint64_t>(sent_ns));
-  return text_;
-}
-
-bool read_bench_stamp(std::string_view body, BenchStamp& stamp) {
-  const std::size_t field = body.find(kStampField);
-  if (field == std::string_view::npos) return false;
-  const std::string_view text = body.substr(field + kStampField.size());
-  if (text.size() < kStampForm.size()) return false;
-  const auto number = [&](std::size_t at, std::size_t digits, auto& value) {
-    return std::from_chars(text.data() + at, text.data() + at + digits, value).ec == std::errc{};
-  };
-  return number(0, 3, stamp.producer) && number(kIndexAt, 12, stamp.index) &&
-         number(kSentAt, 20, stamp.sent_ns);
-}
-
-ProducerResult run_producer(const BenchOptions& options, std::size_t producer, int go_fd) {
+ProducerResult run_producer(const BenchOptions& options, BenchCarrier& carrier,
+                            const BenchPlace& place) {
   const SystemClock clock;
-  Context context;
-  const auto relay = Address::parse(options.push);
-  ProducerResult result;
-  if (!relay) return result;
   const std::uint64_t events = options.events / options.producers;
-  Load load(options, producer);
-  Pace pace(clock, options.rate / static_cast<double>(options.producers));
+  BenchPool pool(place.number, options.event_bytes, options.seed);
+  const auto producer = carrier.producer();
+  ProducerResult result;
   char go = 0;
-  const auto wait_for_go = [&] { return ::read(go_fd, &go, 1) == 1; };
-
-  if (options.lane == Lane::batch) {
-    Dispatcher::Options made;
-    made.relay = *relay;
-    auto dispatcher = Dispatcher::open(made, context, clock);
-    if (!dispatcher || !wait_for_go()) return result;
-    result.first_ns = clock.now().since_boot.count();
-    dispatch(**dispatcher, load, pace, events);
-    const std::uint64_t left = (*dispatcher)->close(std::chrono::seconds(30));
-    result.sent = events - left;
+  if (producer == nullptr || ::read(place.fd, &go, 1) != 1) return result;
+  Pace pace(options, place, *producer);
+  const double cpu_before = cpu_seconds();
+  result.first_ns = clock.now().since_boot.count();
+  if (options.lane == Lane::list) {
+    send_lists(*producer, pool, pace, options);
   } else {
-    PlainPush push(context, *relay);
-    if (!wait_for_go()) return result;
-    result.first_ns = clock.now().since_boot.count();
-    if (options.lane == Lane::single) {
-      push_singles(push, load, pace, events);
-    } else {
-      push_lists(push, load, pace, events, options.list_events);
-    }
-    result.sent = events;
+    send_singly(*producer, pool, pace, events);
   }
+  result.sent = events - producer->close();
   result.last_ns = clock.now().since_boot.count();
-  result.cpu_s = cpu_seconds();
+  result.cpu_s = cpu_seconds() - cpu_before;
   return result;
 }
 

@@ -3,61 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 namespace xylem::cli {
 namespace {
-
-TEST(BenchEvent, IsJsonOfExactlyTheSizeAskedFor) {
-  BenchEvent event(2, 7, 400);
-  const std::string_view body = event.stamped(123, 456);
-  EXPECT_EQ(body.size(), 400u);
-  EXPECT_EQ(nlohmann::json::parse(body)["type"], "task-succeeded");
-  EXPECT_EQ(event.key(), "task.succeeded");
-}
-
-TEST(BenchEvent, CarriesItsStamp) {
-  BenchEvent event(0, 7, kBenchBytesMin);
-  BenchStamp stamp;
-  ASSERT_TRUE(read_bench_stamp(event.stamped(123'456, 1'700'000'000'000), stamp));
-  EXPECT_EQ(stamp.producer, 7u);
-  EXPECT_EQ(stamp.index, 123'456u);
-  EXPECT_EQ(stamp.sent_ns, 1'700'000'000'000);
-}
-
-TEST(BenchStamp, IsNotFoundInAStrangersEvent) {
-  BenchStamp stamp;
-  EXPECT_FALSE(read_bench_stamp(R"({"type":"task-sent"})", stamp));
-  EXPECT_FALSE(read_bench_stamp(R"({"bench":"1 2"})", stamp));
-}
-
-TEST(BenchTypes, CountUpToTheEvents) {
-  const auto counts = bench_type_counts(100'000);
-  EXPECT_EQ(std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}), 100'000u);
-  for (const std::uint64_t count : counts) EXPECT_GT(count, 0u);
-}
-
-TEST(Latencies, AreExactToThreePercent) {
-  for (const std::int64_t ns : {1, 63, 64, 1000, 123'456, 99'999'999}) {
-    Latencies latencies;
-    latencies.add(ns, 1);
-    EXPECT_NEAR(latencies.quantile_us(1) * 1000, static_cast<double>(ns),
-                static_cast<double>(ns) * 0.032)
-        << ns;
-  }
-}
-
-TEST(Latencies, KnowTheirQuantiles) {
-  Latencies latencies;
-  for (int us = 1; us <= 1000; ++us) latencies.add(us * 1000, 1);
-  EXPECT_NEAR(latencies.quantile_us(0.5), 500, 17);
-  EXPECT_NEAR(latencies.quantile_us(0.99), 990, 32);
-  Latencies twice;
-  twice.add(latencies);
-  twice.add(latencies);
-  EXPECT_EQ(twice.count(), 2000u);
-  EXPECT_EQ(twice.quantile_us(0.5), latencies.quantile_us(0.5));
-}
 
 BenchResult result_with(SinkResult sink) {
   BenchResult result;
@@ -77,7 +25,21 @@ TEST(BenchResult, IsLosslessOnlyIfNothingIsMissingOrTwice) {
   EXPECT_FALSE(result_with({.lost = 1}).lossless());
   EXPECT_FALSE(result_with({.gapped = 1}).lossless());
   EXPECT_FALSE(result_with({.duplicates = 1}).lossless());
+  EXPECT_FALSE(result_with({.misrouted = 1}).lossless());
   EXPECT_FALSE(result_with({.failed = 1}).lossless());
+}
+
+TEST(BenchResult, SaysNothingGoodOrBadAboutWhoWasHeldUp) {
+  BenchResult result = result_with({.received = 100});
+  SinkResult stalled{.received = 1, .gapped = 99};
+  stalled.last_ns = 9'000'000'000;
+  result.sinks.push_back(stalled);
+  result.options.patterns = {"#", "#"};
+  result.options.stalled = 1;
+  EXPECT_TRUE(result.lossless());
+  EXPECT_DOUBLE_EQ(result.seconds(), 1.0);
+  EXPECT_EQ(result.delivered(), 100u);
+  EXPECT_EQ(nlohmann::json::parse(bench_json(result))["subscribers"][1]["stalled"], true);
 }
 
 TEST(BenchJson, IsJsonWithWhatScriptsNeed) {
@@ -85,6 +47,7 @@ TEST(BenchJson, IsJsonWithWhatScriptsNeed) {
   EXPECT_EQ(json["events"], 100);
   EXPECT_EQ(json["events_per_s"], 100.0);
   EXPECT_EQ(json["subscribers"][0]["pattern"], "#");
+  EXPECT_EQ(json["subscribers"][0]["latency_curve"].size(), 40u);
 }
 
 }  // namespace

@@ -1,0 +1,85 @@
+#include "relay/cli/bench_command.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <map>
+
+#include "relay/base/limits.h"
+#include "relay/cli/command.h"
+#include "relay/event/topic_filter.h"
+
+namespace xylem::cli {
+namespace {
+
+// Of a subscriber's patterns, its own and the warm-up's are none of the extra ones.
+constexpr std::size_t kExtraPatternsMax = kPatternsPerSubscriberMax - 2;
+
+void add_shape(CLI::App& command, BenchOptions& options) {
+  command.add_option("--events", options.events, "Events of all producers together")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--producers", options.producers, "Producer processes")
+      ->check(CLI::Range(1, 64));
+  command
+      .add_option("--pattern", options.patterns,
+                  "One subscriber process each; may be repeated (default: '#')")
+      ->allow_extra_args(false);
+  command
+      .add_option("--extra-patterns", options.extra_patterns,
+                  "Further patterns of every subscriber, which match nothing")
+      ->check(CLI::Range(std::size_t{0}, kExtraPatternsMax));
+  command.add_option("--stalled", options.stalled,
+                     "So many of the last subscribers stand still during the run; a stream drops "
+                     "their oldest events");
+  command.add_option("--size", options.event_bytes, "Bytes of one event's JSON")
+      ->check(CLI::Range(kBenchBytesMin, std::size_t{60'000}));
+  command.add_option("--list-events", options.list_events, "Events in a list")
+      ->check(CLI::Range(1, 1000));
+  command.add_option("--rate", options.rate,
+                     "Events per second of all producers together (default: full speed)");
+  command.add_option("--seed", options.seed, "Of the events' texts");
+}
+
+}  // namespace
+
+void add_bench_options(CLI::App& command, BenchArguments& arguments) {
+  BenchOptions& options = arguments.options;
+  const std::map<std::string, Lane> lanes{{"single", Lane::single},
+                                          {"list", Lane::list},
+                                          {"batch", Lane::batch},
+                                          {"buffered", Lane::buffered}};
+  command
+      .add_option("--lane", options.lane,
+                  "How events are pushed: single, list (as Celery does), batch (C++ library), "
+                  "buffered (C++ library, task events in groups)")
+      ->transform(CLI::CheckedTransformer(lanes));
+  add_shape(command, options);
+  command.add_option("--push", options.push,
+                     "Push endpoint of a running relay (default: one of our own)");
+  command.add_option("--receive", options.receive, "Its stream or publish endpoint");
+  command.add_option("--patience", options.patience_s,
+                     "Seconds without progress after which the rest is lost");
+  command.add_flag("--json", arguments.json, "JSON also on a terminal");
+}
+
+std::string check_bench_options(BenchArguments& arguments) {
+  BenchOptions& options = arguments.options;
+  const auto overflow = parse_overflow(arguments.overflow);
+  if (!overflow) return overflow.error().message;
+  options.overflow = *overflow;
+  for (const std::string& pattern : options.patterns) {
+    if (const auto parsed = TopicFilter::parse({pattern}); !parsed) return parsed.error().message;
+  }
+  if (options.push.empty() != options.receive.empty()) return "--push and --receive go together";
+  if (options.stalled >= options.patterns.size() && options.stalled != 0)
+    return "--stalled leaves no subscriber that receives";
+  return {};
+}
+
+int print_bench(const BenchResult& result, bool json) {
+  const bool for_programs = json || !is_terminal(STDOUT_FILENO);
+  std::fputs((for_programs ? bench_json(result) : bench_text(result)).c_str(), stdout);
+  return result.lossless() ? kFine : kFailed;
+}
+
+}  // namespace xylem::cli
