@@ -114,10 +114,6 @@ Dispatcher::Sent Dispatcher::put(std::string_view type, std::string_view object,
   thread_local std::string key;  // warm after the first event of a thread
   key.clear();
   append_key_of_type(type, key);
-  if (!is_routing_key(key)) {
-    outbox_.count_unfit();
-    return Sent::dropped;
-  }
   bool wake = true;
   if (!options_.buffer_groups.empty() &&
       options_.buffer_groups.contains(std::string(group_of(type)))) {

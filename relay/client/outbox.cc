@@ -40,7 +40,10 @@ bool Outbox::put(std::string_view key, std::string_view body, std::int64_t times
       ++figures_.dropped;
       return false;
     }
-    add(key, body, timestamp_us);
+    if (!add(key, body, timestamp_us)) {
+      ++figures_.dropped;
+      return false;
+    }
     ++figures_.waiting;
     if (open_.full()) {
       full_.push_back(open_.finish());
@@ -52,8 +55,8 @@ bool Outbox::put(std::string_view key, std::string_view body, std::int64_t times
   return true;
 }
 
-// By its shape, if it has one; what is wrong with it otherwise is for the relay to say.
-void Outbox::add(std::string_view key, std::string_view body, std::int64_t timestamp_us) {
+// By its shape, if it has one. Otherwise its key is looked at; the rest is for the relay to say.
+bool Outbox::add(std::string_view key, std::string_view body, std::int64_t timestamp_us) {
   char* copy = reinterpret_cast<char*>(event_.begin());
   std::memcpy(copy, body.data(), body.size());
   const char* const end = copy + body.size();
@@ -63,19 +66,15 @@ void Outbox::add(std::string_view key, std::string_view body, std::int64_t times
     whole ? shaper_.commit() : shaper_.rollback();
     return whole;
   };
-  if (take()) return;
+  if (take()) return true;
+  if (!is_routing_key(key)) return false;
   const auto scan = json_.scan({copy, body.size()});
   const bool sound = scan && !(*scan)->is_list && (*scan)->events[0].accepted &&
                      key_is_of_type(key, (*scan)->events[0].type);
-  if (sound && shaper_.teach({copy, body.size()}, key) && take()) return;
+  if (sound && shaper_.teach({copy, body.size()}, key) && take()) return true;
   std::memcpy(open_.place(body.size()), body.data(), body.size());
   open_.add(key, body.size(), timestamp_us);
-}
-
-void Outbox::count_unfit() {
-  const std::lock_guard lock(mutex_);
-  ++figures_.offered;
-  ++figures_.dropped;
+  return true;
 }
 
 bool Outbox::nothing_waits() const { return full_.empty() && open_.empty(); }

@@ -39,13 +39,12 @@ class Outbox final : public Agent {
   };
   Outbox(Options options, Context& context);
 
-  // Any thread. False: it was counted as dropped. REQUIRES a valid key and a JSON object.
-  // The sender wakes at once, or, if `wake` is false, when the batch is full or wake() is called.
+  // Any thread. False: it was counted as dropped, for want of room or a valid key. REQUIRES a JSON
+  // object. The sender wakes at once, or, if `wake` is false, when the batch is full or wake() is
+  // called.
   [[nodiscard]] bool put(std::string_view key, std::string_view body, std::int64_t timestamp_us,
                          bool wake);
   void wake() { bell_->ring(); }
-  // An event that could not even be put, for the figures.
-  void count_unfit();
   [[nodiscard]] OutboxFigures figures() const;
   // Before the runner starts.
   void use_bell(Doorbell& bell) { bell_ = &bell; }
@@ -59,7 +58,7 @@ class Outbox final : public Agent {
   [[nodiscard]] std::uint64_t on_stop() override;
 
  private:
-  void add(std::string_view key, std::string_view body, std::int64_t timestamp_us);
+  [[nodiscard]] bool add(std::string_view key, std::string_view body, std::int64_t timestamp_us);
   [[nodiscard]] bool send_front();
   [[nodiscard]] bool take_front();
   [[nodiscard]] bool nothing_waits() const;

@@ -38,12 +38,12 @@ std::uint16_t BatchBuilder::key_index(std::string_view key) {
   }
 }
 
-void BatchBuilder::add_shaped(std::string_view key, std::size_t length, std::int64_t timestamp_us,
+void BatchBuilder::add_shaped(std::uint16_t key, std::size_t length, std::int64_t timestamp_us,
                               std::uint16_t shape, std::size_t json_bytes) {
   XYLEM_CHECK(entries_.size() < kEventsPerBatchMax, "a list fits behind a batch that is not full");
   entries_.push_back({timestamp_us, static_cast<std::uint32_t>(bytes_),
                       static_cast<std::uint32_t>(length),
-                      static_cast<std::uint32_t>(entries_.size()), key_index(key), shape});
+                      static_cast<std::uint32_t>(entries_.size()), key, shape});
   bytes_ += length;
   json_bytes_ += json_bytes;
 }

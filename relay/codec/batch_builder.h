@@ -27,11 +27,13 @@ class BatchBuilder {
   [[nodiscard]] char* place(std::size_t bytes);
   // An event whose body is the first `length` bytes of the place. REQUIRES a valid key.
   void add(std::string_view key, std::size_t length, std::int64_t timestamp_us) {
-    add_shaped(key, length, timestamp_us, 0, length);
+    add_shaped(key_index(key), length, timestamp_us, 0, length);
   }
   // Likewise; `shape` is what add_shape() said plus one, and `json_bytes` what readers make of it.
-  void add_shaped(std::string_view key, std::size_t length, std::int64_t timestamp_us,
+  void add_shaped(std::uint16_t key, std::size_t length, std::int64_t timestamp_us,
                   std::uint16_t shape, std::size_t json_bytes);
+  // Where the key stands in this batch. REQUIRES a valid key.
+  [[nodiscard]] std::uint16_t key_index(std::string_view key);
   // A shape for entries of this batch to have: its index.
   [[nodiscard]] std::uint16_t add_shape(std::string_view written);
   // Counts batches, from 1; a shape belongs to one.
@@ -68,8 +70,6 @@ class BatchBuilder {
     std::uint16_t key = 0;
   };
   static constexpr std::size_t kSlots = 2 * kEventsPerBatchMax;
-
-  std::uint16_t key_index(std::string_view key);
 
   // Readers hold the JSON of a whole batch at once.
   static constexpr std::size_t kJsonPerByte = 4;

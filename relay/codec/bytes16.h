@@ -78,4 +78,16 @@ class Bytes16 {
   return size;
 }
 
+// memcpy for what is mostly short. REQUIRES 16 readable bytes behind `from` + `size` and as many
+// writable behind `to` + `size`.
+inline void copy_with_slack(char* to, const char* from, std::size_t size) noexcept {
+  if (size > 4 * Bytes16::kSize) {
+    std::memcpy(to, from, size);
+    return;
+  }
+  for (std::size_t at = 0; at < size; at += Bytes16::kSize) {
+    std::memcpy(to + at, from + at, Bytes16::kSize);
+  }
+}
+
 }  // namespace xylem

@@ -1,9 +1,11 @@
 #include "relay/codec/json_token.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 #include "relay/base/utf8.h"
 #include "relay/codec/bytes16.h"
@@ -61,6 +63,27 @@ const char* behind_number(const char* at, const char* end) {
   return at;
 }
 
+// Of "1732412345.123456" and the like, the seventh digit behind the point rounding up.
+std::optional<std::int64_t> decimal_microseconds(std::string_view number) {
+  const std::size_t point = number.find('.');
+  if (point == 0 || point > 10 || number.size() < point + 2) return std::nullopt;
+  std::int64_t whole = 0;
+  std::int64_t part = 0;
+  bool digits = true;
+  const auto append = [&](std::int64_t& value, std::size_t at) {
+    digits &= is_digit(number[at]);
+    value = value * 10 + (number[at] - '0');
+  };
+  for (std::size_t i = 0; i < point; ++i) append(whole, i);
+  const std::size_t end = std::min(number.size(), point + 7);
+  for (std::size_t i = point + 1; i < end; ++i) append(part, i);
+  for (std::size_t i = end; i < point + 7; ++i) part *= 10;
+  for (std::size_t i = end; i < number.size(); ++i) digits &= is_digit(number[i]);
+  if (!digits) return std::nullopt;
+  const bool up = number.size() > end && number[end] >= '5';
+  return whole * 1'000'000 + part + (up ? 1 : 0);
+}
+
 }  // namespace
 
 const char* end_of_json_string(const char* inside, const char* end) noexcept {
@@ -107,6 +130,7 @@ const char* end_of_json_scalar(const char* begin, const char* end) noexcept {
 }
 
 std::int64_t microseconds_of(std::string_view number) noexcept {
+  if (const auto us = decimal_microseconds(number)) return *us;
   const char* end = number.data() + number.size();
   double seconds = 0;
   const auto [behind, failure] = std::from_chars(number.data(), end, seconds);

@@ -1,5 +1,7 @@
 #include "relay/codec/shape.h"
 
+#include <bit>
+
 #include "relay/codec/json_token.h"
 
 namespace xylem {
@@ -89,13 +91,22 @@ class OutlinePass {
 
 std::int32_t Slots::resize(std::uint32_t changed, const std::uint16_t* lengths) noexcept {
   std::int32_t growth = 0;
-  for (std::size_t i = 0; i < size_; ++i) {
-    Slot& slot = slots_[i];
-    slot.begin = static_cast<std::uint16_t>(slot.begin + growth);
-    if ((changed >> i & 1) == 0) continue;
-    growth += *lengths - slot.length;
-    slot.length = *lengths++;
+  std::size_t next = 0;  // slots before it stand where they belong
+  const auto move_up_to = [&](std::size_t end) {
+    if (growth == 0) {
+      next = end;
+    }
+    for (; next < end; ++next) {
+      slots_[next].begin = static_cast<std::uint16_t>(slots_[next].begin + growth);
+    }
+  };
+  for (; changed != 0; changed &= changed - 1) {
+    const auto i = static_cast<std::size_t>(std::countr_zero(changed));
+    move_up_to(i + 1);
+    growth += *lengths - slots_[i].length;
+    slots_[i].length = *lengths++;
   }
+  move_up_to(size_);
   return growth;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -26,14 +27,22 @@ inline constexpr std::size_t kShapesPerBatchMax = 1024;
 
 // Where the value of a slot lies in one event's text.
 struct Slot {
-  std::uint16_t begin = 0;
-  std::uint16_t length = 0;
-  SlotKind kind = SlotKind::scalar;
+  std::uint16_t begin;
+  std::uint16_t length;
+  SlotKind kind;
 };
 
 // The slots of one text, in order.
 class Slots {
  public:
+  Slots() = default;
+  // Only those there are: most shapes have a third of the most.
+  Slots(const Slots& other) noexcept { *this = other; }
+  Slots& operator=(const Slots& other) noexcept {
+    size_ = other.size_;
+    std::copy_n(other.slots_.begin(), size_, slots_.begin());
+    return *this;
+  }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] const Slot& operator[](std::size_t i) const noexcept { return slots_[i]; }
   [[nodiscard]] std::uint32_t all() const noexcept {
@@ -46,7 +55,7 @@ class Slots {
   std::int32_t resize(std::uint32_t changed, const std::uint16_t* lengths) noexcept;
 
  private:
-  std::array<Slot, kSlotsMax> slots_{};
+  std::array<Slot, kSlotsMax> slots_;
   std::size_t size_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "relay/codec/batch_codec.h"
+#include "relay/codec/bytes16.h"
 #include "relay/codec/json_token.h"
 #include "relay/codec/shaped_body.h"
 #include "relay/event/routing_key.h"
@@ -19,23 +20,29 @@ struct LastOfShape {
   std::size_t size = 0;
 };
 
-// Bodies as JSON, one behind the other, in memory that grows.
+// Makes the expanded batch in one slab: the stamp, the entries, the JSON one behind the other.
 class Expansion {
  public:
-  explicit Expansion(const Batch& batch) : batch_(batch) {
-    bytes_.resize(batch.bodies().size() * 3 + 4096);
+  explicit Expansion(const Batch& batch)
+      : batch_(batch),
+        json_at_(kStampBytes + batch.size() * sizeof(EventEntry)),
+        slab_(json_at_ + batch.bodies().size() * 3 + 4096) {
+    const Place stamp[] = {batch.epoch().value, batch.first_sequence().value,
+                           static_cast<std::uint64_t>(batch.received_us())};
+    std::memcpy(slab_.begin(), stamp, sizeof stamp);
+    std::copy_n(batch.entries().begin(), batch.size(), entries());
   }
 
   bool run() {
     for (const BatchShape& shape : batch_.shapes()) {
       auto empty = read_shape(shape.text);
       if (!empty) return false;
-      empty->text.resize(empty->text.size() + kCopySlack);
-      last_.push_back({std::move(*empty)});
-      last_.back().size = last_.back().empty.text.size() - kCopySlack;
+      const std::size_t size = empty->text.size();
+      empty->text.resize(size + Slab::kSlack);
+      last_.push_back({.empty = std::move(*empty), .size = size});
     }
-    entries_.assign(batch_.entries().begin(), batch_.entries().end());
-    for (EventEntry& entry : entries_) {
+    for (std::size_t i = 0; i < batch_.size(); ++i) {
+      const EventEntry entry = batch_.entries()[i];
       const std::size_t begin = used_;
       const std::string_view body = batch_.body_of(entry);
       if (entry.shape == 0) {
@@ -44,31 +51,56 @@ class Expansion {
       } else if (!add(last_[entry.shape - 1U], body)) {
         return false;
       }
-      entry.offset = static_cast<std::uint32_t>(begin);
-      entry.length = static_cast<std::uint32_t>(used_ - begin);
-      entry.shape = 0;
+      entries()[i].offset = static_cast<std::uint32_t>(begin);
+      entries()[i].length = static_cast<std::uint32_t>(used_ - begin);
+      entries()[i].shape = 0;
     }
     return true;
   }
 
-  std::unique_ptr<Batch> finish() const {
-    std::vector<std::string_view> keys;
-    for (const BatchKey& key : batch_.keys()) keys.push_back(key.text);
-    auto made = write_batch({keys, entries_, {bytes_.data(), used_}});
-    made->stamp(batch_.epoch(), batch_.first_sequence(), batch_.received_us());
-    return made;
+  std::unique_ptr<Batch> finish() {
+    Batch::Parts parts{};
+    parts.entries = {entries(), batch_.size()};
+    parts.keys.assign(batch_.keys().begin(), batch_.keys().end());
+    std::size_t key_bytes = 0;
+    for (const BatchKey& key : parts.keys) key_bytes += key.text.size();
+    reserve(key_bytes);
+    parts.entries = {entries(), batch_.size()};
+    parts.bodies = {json(), used_};
+    char* place = json() + used_;
+    for (BatchKey& key : parts.keys) {
+      std::memcpy(place, key.text.data(), key.text.size());
+      key.text = {place, key.text.size()};
+      place += key.text.size();
+    }
+    auto* stamp = reinterpret_cast<Place*>(slab_.begin());
+    parts.epoch = stamp;
+    parts.first_sequence = stamp + 1;
+    parts.received_us = reinterpret_cast<std::int64_t*>(stamp + 2);
+    parts.slab = std::move(slab_);
+    return std::make_unique<Batch>(std::move(parts));
   }
 
  private:
-  static constexpr std::size_t kCopySlack = 32;
+  using Place = std::uint64_t;
+  static constexpr std::size_t kStampBytes = 32;
+
+  [[nodiscard]] EventEntry* entries() {
+    return reinterpret_cast<EventEntry*>(slab_.begin() + kStampBytes);
+  }
+  [[nodiscard]] char* json() { return reinterpret_cast<char*>(slab_.begin()) + json_at_; }
 
   // Room for so many bytes behind what is used.
   void reserve(std::size_t bytes) {
-    if (used_ + bytes + kCopySlack > bytes_.size()) bytes_.resize(2 * (used_ + bytes + kCopySlack));
+    const std::size_t needed = json_at_ + used_ + bytes;
+    if (needed <= slab_.size()) return;
+    Slab larger(2 * needed);
+    std::memcpy(larger.begin(), slab_.begin(), json_at_ + used_);
+    slab_ = std::move(larger);
   }
-  // REQUIRES room, and kCopySlack readable bytes behind a short text.
+  // REQUIRES room, and Slab::kSlack readable bytes behind.
   void copy(const char* from, std::size_t size) {
-    std::memcpy(bytes_.data() + used_, from, size);
+    copy_with_slack(json() + used_, from, size);
     used_ += size;
   }
 
@@ -84,7 +116,7 @@ class Expansion {
     const std::uint16_t* length = read.lengths.data();
     // What lies between two changed values is copied from the text before, in one piece.
     std::size_t at = 0;
-    const char* old = last.seen ? bytes_.data() + last.at : last.empty.text.data();
+    const char* old = last.seen ? json() + last.at : last.empty.text.data();
     for (std::uint32_t left = read.changed; left != 0; left &= left - 1) {
       const Slot& slot = slots[static_cast<std::size_t>(std::countr_zero(left))];
       copy(old + at, slot.begin - at);
@@ -102,10 +134,10 @@ class Expansion {
   }
 
   const Batch& batch_;
-  std::vector<EventEntry> entries_;
+  std::size_t json_at_;
+  Slab slab_;
+  std::size_t used_ = 0;  // of the JSON
   std::vector<LastOfShape> last_;
-  std::string bytes_;
-  std::size_t used_ = 0;
 };
 
 bool are_values_of(const Slots& slots, const ReadBody& read) {
@@ -145,6 +177,16 @@ bool are_among(const Slots& slots, const Slots& all) {
 std::unique_ptr<Batch> expand(const Batch& batch) {
   Expansion expansion(batch);
   return expansion.run() ? expansion.finish() : nullptr;
+}
+
+std::unique_ptr<Batch> expand_frame(const Batch& batch) {
+  const auto expanded = expand(batch);
+  if (!expanded) return nullptr;
+  std::vector<std::string_view> keys;
+  for (const BatchKey& key : expanded->keys()) keys.push_back(key.text);
+  auto made = write_batch({keys, expanded->entries(), expanded->bodies()});
+  made->stamp(batch.epoch(), batch.first_sequence(), batch.received_us());
+  return made;
 }
 
 const ShapeCheck::Right* ShapeCheck::look_up(std::string_view written) {

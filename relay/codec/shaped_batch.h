@@ -16,7 +16,11 @@ namespace xylem {
 // The same events with the JSON of each for a body, byte for byte as it was before it was shaped;
 // stamp and positions stay. nullptr if a body is not what its shape says, which a batch that was
 // admitted or made here never is. Pure; any thread. Cost: about one copy of the JSON.
+//
+// For reading: it has no frame().
 [[nodiscard]] std::unique_ptr<Batch> expand(const Batch& batch);
+// For sending: as a frame of encoding `json`, at the price of another copy.
+[[nodiscard]] std::unique_ptr<Batch> expand_frame(const Batch& batch);
 
 // Holds shaped batches of strangers against what expand() and every reader of the JSON rely on.
 // Remembers shapes that were right. One owner thread.

@@ -1,6 +1,6 @@
 #include "relay/codec/shaped_body.h"
 
-#include <bit>
+#include "relay/codec/bytes16.h"
 
 namespace xylem {
 namespace {
@@ -11,15 +11,16 @@ char* write_shaped_body(const ShapedBody& body, char* place) noexcept {
   for (std::size_t i = 0; i < kWord; ++i) {
     *place++ = static_cast<char>(body.changed >> (8 * i) & 0xFF);
   }
-  const int count = std::popcount(body.changed);
-  for (int i = 0; i < count; ++i) {
-    std::uint32_t left = body.lengths[i];
-    for (; left >= 0x80; left >>= 7) *place++ = static_cast<char>(left | 0x80);
-    *place++ = static_cast<char>(left);
+  const std::uint16_t* length = body.lengths;
+  for (std::uint32_t left = body.changed; left != 0; left &= left - 1, ++length) {
+    std::uint32_t rest = *length;
+    for (; rest >= 0x80; rest >>= 7) *place++ = static_cast<char>(rest | 0x80);
+    *place++ = static_cast<char>(rest);
   }
-  for (int i = 0; i < count; ++i) {
-    std::memcpy(place, body.values[i], body.lengths[i]);
-    place += body.lengths[i];
+  const char* const* value = body.values;
+  for (const std::uint16_t* next = body.lengths; next != length; ++next, ++value) {
+    copy_with_slack(place, *value, *next);
+    place += *next;
   }
   return place;
 }
@@ -33,8 +34,8 @@ bool read_shaped_body(std::string_view body, ReadBody& read) noexcept {
   const char* at = body.data() + kWord;
   const char* const end = body.data() + body.size();
   std::size_t total = 0;
-  const int count = std::popcount(read.changed);
-  for (int i = 0; i < count; ++i) {
+  std::uint16_t* place = read.lengths.data();
+  for (std::uint32_t left = read.changed; left != 0; left &= left - 1) {
     std::uint32_t length = 0;
     for (int shift = 0;; shift += 7) {
       if (at == end || shift > 14) return false;
@@ -43,7 +44,7 @@ bool read_shaped_body(std::string_view body, ReadBody& read) noexcept {
       if (byte < 0x80) break;
     }
     if (length > kShapedBytesMax) return false;
-    read.lengths[static_cast<std::size_t>(i)] = static_cast<std::uint16_t>(length);
+    *place++ = static_cast<std::uint16_t>(length);
     total += length;
   }
   read.values = at;

@@ -23,7 +23,8 @@ struct ShapedBody {
 [[nodiscard]] constexpr std::size_t shaped_body_bytes_max(std::size_t text_bytes) noexcept {
   return sizeof(std::uint32_t) + 3 * kSlotsMax + text_bytes;
 }
-// Writes it and answers its end. REQUIRES shaped_body_bytes_max() writable bytes at `place`.
+// Writes it and answers its end. REQUIRES shaped_body_bytes_max() writable bytes at `place` and,
+// like behind each value, Slab::kSlack more.
 [[nodiscard]] char* write_shaped_body(const ShapedBody& body, char* place) noexcept;
 
 // What a body says. The values follow each other from `values` on.

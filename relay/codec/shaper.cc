@@ -92,6 +92,7 @@ void Shaper::put(Known& known, const char* text) {
   if (first) {
     known.round = builder_.round();
     known.index = builder_.add_shape(known.written);
+    known.key_index = builder_.key_index(known.key);
     difference.changed = known.slots.all();
     difference.count = known.slots.size();
     for (std::size_t i = 0; i < difference.count; ++i) {
@@ -102,7 +103,7 @@ void Shaper::put(Known& known, const char* text) {
   char* place = builder_.place(shaped_body_bytes_max(known.size));
   const char* behind = write_shaped_body(
       {difference.changed, difference.values.data(), difference.lengths.data()}, place);
-  builder_.add_shaped(known.key, static_cast<std::size_t>(behind - place), known.timestamp_us,
+  builder_.add_shaped(known.key_index, static_cast<std::size_t>(behind - place), known.timestamp_us,
                       static_cast<std::uint16_t>(known.index + 1), known.size);
   taken_ = {difference.end, known.key};
 }

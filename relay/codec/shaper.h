@@ -53,7 +53,8 @@ class Shaper {
     std::int64_t timestamp_us = 0;
     std::size_t successor = 0;  // the shape that came after this one last time
     std::uint32_t round = 0;    // the builder's, in which the batch has got this shape
-    std::uint16_t index = 0;    // in that batch
+    std::uint16_t index = 0;    // in that batch, and that of its key
+    std::uint16_t key_index = 0;
   };
   // What an uncommitted event has changed.
   struct Before {

@@ -126,7 +126,7 @@ SendOutcome PublishEgress::send_event(std::string_view key, std::string_view bod
 
 void PublishEgress::show() {
   const bool holds = batch_ && figures_.ledger.held != 0;
-  figures_.held_bytes = holds ? batch_->frame().size() : 0;
+  figures_.held_bytes = holds ? batch_->bodies().size() : 0;
   figures_.oldest_held_us = holds ? batch_->received_us() : 0;
   entry_->figures.publish(figures_);
 }

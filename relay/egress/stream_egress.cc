@@ -18,7 +18,7 @@ constexpr int kSendHwm = 256;
 // What the subscriber reads. One that reads no shapes pays with the relay's time.
 Frame frame_of(const BatchRef& batch, const SubscriptionSession& session) {
   if (!batch->is_shaped() || session.reads_shapes()) return Frame(batch);
-  return Frame(BatchRef(expand(*batch)));
+  return Frame(BatchRef(expand_frame(*batch)));
 }
 
 constexpr std::string_view kRefusedFrameNames[] = {"malformed", "unexpected", "hello", "credit"};

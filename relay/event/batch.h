@@ -64,7 +64,7 @@ class Batch {
   // What codec found in the frame; every view points into `slab`.
   struct Parts {
     Slab slab;
-    std::span<const std::byte> frame;
+    std::span<const std::byte> frame;  // empty for what is only to be read here
     std::span<const EventEntry> entries;
     std::vector<BatchKey> keys;
     std::string_view bodies;

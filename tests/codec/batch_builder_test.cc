@@ -56,9 +56,10 @@ TEST_F(BatchBuilderTest, GoesBackToAMark) {
 }
 
 TEST_F(BatchBuilderTest, IsFullOnceReadersHaveToHoldMuch) {
-  builder.add_shaped("a", 4, 0, static_cast<std::uint16_t>(builder.add_shape("x") + 1), 3999);
+  const std::uint16_t a = builder.key_index("a");
+  builder.add_shaped(a, 4, 0, static_cast<std::uint16_t>(builder.add_shape("x") + 1), 3999);
   EXPECT_FALSE(builder.full());
-  builder.add_shaped("a", 4, 0, 1, 1);
+  builder.add_shaped(a, 4, 0, 1, 1);
   EXPECT_TRUE(builder.full());
 }
 
@@ -66,7 +67,7 @@ TEST_F(BatchBuilderTest, WritesItsShapes) {
   event("a", "1");
   EXPECT_EQ(builder.add_shape("{\x01}"), 0);
   EXPECT_EQ(builder.add_shape("{\x02}"), 1);
-  builder.add_shaped("b", 0, 0, 2, 10);
+  builder.add_shaped(builder.key_index("b"), 0, 0, 2, 10);
   const auto batch = builder.finish();
   ASSERT_EQ(batch->shapes().size(), 2u);
   EXPECT_EQ(batch->shapes()[1].text, "{\x02}");

@@ -105,6 +105,12 @@ TEST(JsonString, AgreesWithTheParser) {
 
 TEST(Microseconds, AreThoseOfAFloatOrNone) {
   EXPECT_EQ(microseconds_of("1732412345.25"), 1732412345250000);
+  EXPECT_EQ(microseconds_of("1732412345.1234567"), 1732412345123457);
+  EXPECT_EQ(microseconds_of("0.000001"), 1);
+  EXPECT_EQ(microseconds_of("17324.5"), 17324500000);
+  EXPECT_EQ(microseconds_of("1.7e3"), 1700000000);
+  EXPECT_EQ(microseconds_of("-1.5"), -1500000);
+  EXPECT_EQ(microseconds_of("12"), 12000000);
   EXPECT_EQ(microseconds_of("null"), 0);
   EXPECT_EQ(microseconds_of("1e300"), 0);
   EXPECT_EQ(microseconds_of("1 "), 0);

@@ -68,7 +68,8 @@ def test_shapes_come_to_those_who_read_them_and_say_the_same(push, stream):
     shaped.open("task.*", name="shaped", shapes=True)
     sent = []
     for number in range(40):
-        events = [{"type": kind, "n": number, "text": "é\\\"" * (number % 3), "list": [number, None]}
+        text = "é\\\"" * (number % 3)
+        events = [{"type": kind, "n": number, "text": text, "list": [number, None]}
                   for kind in ("task-sent", "worker-online", "task-failed")]
         push.list(events)
         sent += [json.dumps(event).encode() for event in events if event["type"][0] == "t"]
