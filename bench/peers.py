@@ -152,12 +152,12 @@ class RawZmq(Peer):
     package = 'libzmq5'
     settings = ('zmq_proxy: PULL to PUB, frames moved and not copied',
                 'high-water marks of 1,000 messages on every socket',
-                'ZMQ_XPUB_NODROP: a full subscriber holds producers back; in S6 it drops, as a '
-                'plain PUB socket does, and producers wait at 400 events',
+                'ZMQ_XPUB_NODROP: a full subscriber holds producers back; in S6 it drops behind '
+                '10,000 messages, as a plain PUB socket does, and producers wait at 4,000',
                 'clients: the PUSH and SUB of Xylem\'s plain lanes')
 
     def bench_options(self):
-        return ['--window', '400'] if self.stalls else []
+        return ['--window', '4000'] if self.stalls else []
 
     def start(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='xylem-bench-'))

@@ -78,7 +78,7 @@ def test_each_of_four_subscribers_gets_its_own(start_proxy):
 
 def test_who_is_held_up_loses_and_the_others_do_not(start_proxy):
     patterns = ["--pattern", "#", "--pattern", "#", "--stalled", "1"]
-    result = measure(start_proxy("--drop"), "--window", "400", "--patience", "1", *patterns)
+    result = measure(start_proxy("--drop"), "--window", "4000", "--patience", "1", *patterns)
     fast, stalled = result["subscribers"]
     assert fast["received"] == fast["expected"] and result["lossless"] is True
     assert stalled["stalled"] is True and stalled["lost"] > 0
