@@ -221,6 +221,7 @@ class Mosquitto(Peer):
     package = 'mosquitto'
     settings = ('MQTT 3.1.1, QoS 0, no persistence, no log',
                 'max_queued_messages 0: no limit, so nothing is dropped; its own limit in S6',
+                'its default of no set_tcp_nodelay: half again as fast, and not later at 10,000/s',
                 'client: raw TCP, writes of 64 KiB or when the producer waits, reads of 512 KiB',
                 WINDOW)
 
@@ -229,7 +230,7 @@ class Mosquitto(Peer):
         user = 'user root\n' if os.geteuid() == 0 else ''
         (self.folder / 'mosquitto.conf').write_text(
             f'listener {self.on_one_port()} 127.0.0.1\nallow_anonymous true\npersistence false\n'
-            f'set_tcp_nodelay true\nlog_type error\n{user}{limits}')
+            f'log_type error\n{user}{limits}')
         return [program('mosquitto'), '-c', self.folder / 'mosquitto.conf']
 
 

@@ -68,10 +68,12 @@ def peers(scenario, options, rates, **more):
 
 
 def one_to_one():
-    return [Case('S1', 'xylem', *LIBRARY, 2_000_000), Case('S1', 'xylem', *PLAIN_TO_STREAM, 900_000),
-            Case('S1', 'xylem', *PLAIN_TO_SUB, 600_000)] + peers('S1', [], {
-                'raw_zmq': 600_000, 'zmq_blocks': 2_000_000, 'nats': 900_000, 'redis': 700_000,
-                'rabbitmq': 60_000, 'mosquitto': 120_000})
+    found = [Case('S1', 'xylem', *LIBRARY, 2_000_000),
+             Case('S1', 'xylem', *PLAIN_TO_STREAM, 900_000),
+             Case('S1', 'xylem', *PLAIN_TO_SUB, 600_000)]
+    return found + peers('S1', [], {
+        'raw_zmq': 600_000, 'zmq_blocks': 2_000_000, 'nats': 900_000, 'redis': 700_000,
+        'rabbitmq': 60_000, 'mosquitto': 120_000})
 
 
 def four_filters():
@@ -86,7 +88,8 @@ def four_filters():
 
 def lists():
     found = [Case('S3', 'xylem', 'plain PUSH, lists, to stream', ['--lane', 'list'], 1_300_000),
-             Case('S3', 'xylem', 'C++ library, groups, to stream', ['--lane', 'buffered'], 1_500_000),
+             Case('S3', 'xylem', 'C++ library, groups, to stream', ['--lane', 'buffered'],
+                  1_500_000),
              Case('S3', 'xylem', 'plain PUSH, lists, to SUB',
                   ['--lane', 'list', '--sink', 'publish'], 700_000)]
     return found + peers('S3', ['--lane', 'list'], {
@@ -138,7 +141,7 @@ def stalled_subscriber():
         ends = LIBRARY[0] + ', ' if system == 'xylem' else ''
         found.append(Case('S6', system, ends + 'nobody stalls', fast, rate, stalls=True))
         found.append(Case('S6', system, ends + 'a fifth stalls',
-                          fast + patterns(['#']) + ['--stalled', '1', '--patience', '3'], rate,
+                          fast + patterns(['#']) + ['--stalled', '1', '--patience', '20'], rate,
                           stalls=True))
     return found + [Case('S6', 'zmq_blocks', '', [], 1, skipped='It is the proxy of raw libzmq, '
                                                                 'which is measured here already.')]

@@ -39,7 +39,12 @@ void* listening(void* context, int kind, bool holds_back, char* endpoint, std::s
 }  // namespace
 
 int main(int count, char** words) {
-  const bool drops = count > 1 && std::strcmp(words[1], "--drop") == 0;
+  const bool drops = count == 2 && std::strcmp(words[1], "--drop") == 0;
+  if (count > 1 && !drops) {
+    const bool asked = std::strcmp(words[1], "--help") == 0;
+    std::fputs("usage: zmq_proxy [--drop]\n", asked ? stdout : stderr);
+    return asked ? 0 : 2;
+  }
   void* context = zmq_ctx_new();
   char push[256];
   char publish[256];
