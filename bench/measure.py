@@ -1,14 +1,18 @@
 """Runs cases: one bench program for each, in interleaved rounds, with progress on stderr."""
 
 import json
+import os
 import pathlib
+import resource
 import subprocess
 import sys
 import time
 
 import peers
 
+# Rounds of a whole run, and of a quick one.
 ROUNDS = {'S1': 5, 'S2': 5, 'S3': 5, 'S4': 5, 'S5': 2, 'S6': 3}
+QUICK_ROUNDS = {'S1': 2, 'S2': 2, 'S3': 2, 'S4': 2, 'S5': 1, 'S6': 1}
 SECONDS = {'S1': 2.5, 'S2': 2, 'S3': 2, 'S4': 3, 'S5': 1.5, 'S6': 3}
 QUICK_SECONDS = {'S1': 1, 'S2': 0.8, 'S3': 0.8, 'S4': 1.5, 'S5': 0.5, 'S6': 1.2}
 # Beyond the events themselves: starting and ending processes, waiting for who was stalled.
@@ -50,7 +54,7 @@ class Bench:
         self.peers = peers.Peers(self.binaries)
 
     def rounds_of(self, scenario):
-        return self.rounds or (1 if self.quick else ROUNDS[scenario])
+        return self.rounds or (QUICK_ROUNDS if self.quick else ROUNDS)[scenario]
 
     def seconds_of(self, scenario):
         return (QUICK_SECONDS if self.quick else SECONDS)[scenario]
@@ -77,21 +81,26 @@ class Bench:
         events = max(2048, int(case.events_in_a_second * self.seconds_of(case.scenario)))
         try:
             if case.system == 'xylem':
+                share = OthersShare()
                 said = self.program('xylem', 'bench', *case.options, '--events', events)
             else:
-                said = self.run_peer(case, events)
+                said, share = self.run_peer(case, events)
         except peers.Unavailable as error:
             case.skipped = str(error)
             return
-        case.runs.append(figures(said, case.scenario))
+        broker_s = 0
+        if case.system in self.peers.lasting:  # the others have ended, and so are our children's
+            broker_s = said['relay_cpu_s_per_million'] * said['events'] / 1e6
+        case.runs.append({**figures(said, case.scenario), 'others_cpu_share': share.now(broker_s)})
         case.told = told(said) or case.told
 
     def run_peer(self, case, events):
         peer = self.peers.start(case.system, case.stalls)
+        share = OthersShare()
         try:
             return self.program('peer_bench', '--carrier', case.system, '--push', peer.push,
                                 '--receive', peer.receive, '--pid', peer.pid, '--events', events,
-                                *case.options, *peer.bench_options())
+                                *case.options, *peer.bench_options()), share
         finally:
             self.peers.done(peer)
 
@@ -104,6 +113,30 @@ class Bench:
         if not done.stdout:
             raise peers.Unavailable(done.stderr.strip() or f'{name} said nothing')
         return json.loads(done.stdout)
+
+
+class OthersShare:
+    """The share of the machine that neither the run nor its idle time had: the premise is that
+    there is nobody else."""
+
+    def __init__(self):
+        self.since, self.busy_s, self.ours_s = time.monotonic(), self.busy(), self.ours()
+
+    @staticmethod
+    def busy():
+        user, nice, system = pathlib.Path('/proc/stat').read_text().split()[1:4]
+        return (int(user) + int(nice) + int(system)) / os.sysconf('SC_CLK_TCK')
+
+    @staticmethod
+    def ours():
+        used = [resource.getrusage(who) for who in
+                (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return sum(one.ru_utime + one.ru_stime for one in used)
+
+    def now(self, broker_s):
+        seconds = (time.monotonic() - self.since) * os.cpu_count()
+        others = self.busy() - self.busy_s - (self.ours() - self.ours_s) - broker_s
+        return round(max(0, others / seconds), 3)
 
 
 def figures(said, scenario):

@@ -26,6 +26,7 @@ MICRO = ('celery_json_bench', 'batch_codec_bench', 'topic_pattern_bench', 'spsc_
          'pipeline_bench')
 CELERY = {'S7': 'fleet', 'S8': 'send', 'S9': 'receive'}
 SEED = 1
+OTHERS_SHARE_MAX = 0.1
 
 
 def run_micro(folder, quick):
@@ -90,6 +91,16 @@ def problems(rows):
                        f"{run['duplicates']} twice or out of order")
 
 
+def disturbed(rows):
+    """A sentence about runs during which other programs had more than a tenth of the machine."""
+    shares = [run['others_cpu_share'] for row in rows for run in row['runs']
+              if 'others_cpu_share' in run]
+    many = sum(share > OTHERS_SHARE_MAX for share in shares)
+    return (f'in {many} of {len(shares)} runs other programs had more than '
+            f'{OTHERS_SHARE_MAX:.0%} of the machine (at most {max(shares):.0%}); rates and '
+            'latencies of these are not to be relied on') if many else None
+
+
 def scenarios_of_ours():
     return measure.ROUNDS
 
@@ -144,6 +155,8 @@ def main():
     tables.print_rows([row for row in rows if row['scenario'] in measure.ROUNDS])
     tables.print_targets(results['targets'])
     write(results, only)
+    if said := disturbed(rows):
+        print('NOTE', said)
     for sentence in wrong:
         print('PROBLEM', sentence)
     return 1 if wrong else 0
