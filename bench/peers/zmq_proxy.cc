@@ -12,6 +12,9 @@
 namespace {
 
 constexpr int kHighWaterMark = 1000;
+// A queue that drops must be longer than what a subscriber who reads can be behind, and libzmq
+// notices only after half of it, or a millisecond, that it has been read.
+constexpr int kHighWaterMarkToDrop = 10'000;
 
 void must(bool fine, const char* what) {
   if (fine) return;
@@ -22,8 +25,9 @@ void must(bool fine, const char* what) {
 void* listening(void* context, int kind, bool holds_back, char* endpoint, std::size_t bytes) {
   void* socket = zmq_socket(context, kind);
   const int holds = holds_back ? 1 : 0;
-  must(zmq_setsockopt(socket, ZMQ_SNDHWM, &kHighWaterMark, sizeof kHighWaterMark) == 0 &&
-           zmq_setsockopt(socket, ZMQ_RCVHWM, &kHighWaterMark, sizeof kHighWaterMark) == 0,
+  const int high = holds_back ? kHighWaterMark : kHighWaterMarkToDrop;
+  must(zmq_setsockopt(socket, ZMQ_SNDHWM, &high, sizeof high) == 0 &&
+           zmq_setsockopt(socket, ZMQ_RCVHWM, &high, sizeof high) == 0,
        "set the high-water marks");
   if (kind == ZMQ_PUB)
     must(zmq_setsockopt(socket, ZMQ_XPUB_NODROP, &holds, sizeof holds) == 0, "hold back");
@@ -35,11 +39,16 @@ void* listening(void* context, int kind, bool holds_back, char* endpoint, std::s
 }  // namespace
 
 int main(int count, char** words) {
-  const bool drops = count > 1 && std::strcmp(words[1], "--drop") == 0;
+  const bool drops = count == 2 && std::strcmp(words[1], "--drop") == 0;
+  if (count > 1 && !drops) {
+    const bool asked = std::strcmp(words[1], "--help") == 0;
+    std::fputs("usage: zmq_proxy [--drop]\n", asked ? stdout : stderr);
+    return asked ? 0 : 2;
+  }
   void* context = zmq_ctx_new();
   char push[256];
   char publish[256];
-  void* from = listening(context, ZMQ_PULL, false, push, sizeof push);
+  void* from = listening(context, ZMQ_PULL, true, push, sizeof push);
   void* to = listening(context, ZMQ_PUB, !drops, publish, sizeof publish);
   std::printf("{\"ready\":true,\"push\":[\"%s\"],\"publish\":[\"%s\"]}\n", push, publish);
   std::fflush(stdout);

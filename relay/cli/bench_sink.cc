@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "relay/cli/bench_run.h"
@@ -49,7 +50,8 @@ SinkResult run_sink(const BenchOptions& options, BenchCarrier& carrier, const Be
   result.failed = 1;
   if (!filter || sink == nullptr) return result;
   BenchAccounts accounts(options, *filter, clock);
-  Patience patience(clock, options.patience_s);
+  // Who was stalled gets what waited for it at once, or never.
+  Patience patience(clock, stalls ? std::min(options.patience_s, 3.0) : options.patience_s);
   bool said = false;
   bool cut_off = false;
   if (stalls) place.window.leave(place.number);

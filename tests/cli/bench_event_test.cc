@@ -57,6 +57,16 @@ TEST(BenchPool, HasNoTwoTextsAlike) {
   EXPECT_EQ(ids.size(), BenchPool::kEvents - 16) << "the rest are heartbeats";
 }
 
+TEST(BenchPool, FillsUpWithWordsThatHardlyRepeat) {
+  BenchPool pool(0, 16'384, kSeed);
+  for (int n = 0; n < 64; ++n) {
+    std::set<std::string_view> eights;
+    const std::string_view body = pool.next(0).body;
+    for (std::size_t at = 0; at + 8 <= body.size(); at += 8) eights.insert(body.substr(at, 8));
+    EXPECT_GT(eights.size(), body.size() / 8 * 99 / 100);
+  }
+}
+
 TEST(BenchPool, LetsTheClockAndTheTimeGoOn) {
   BenchPool pool(0, 400, kSeed);
   simdjson::dom::parser parser;

@@ -60,9 +60,10 @@ def test_a_proxy_that_holds_producers_back_loses_nothing(start_proxy, options):
 
 
 def test_a_paced_run_flushes_blocks_at_once(start_proxy):
-    result = measure(start_proxy(), "--carrier", "zmq_blocks", "--rate", "20000", events=4_000)
+    result = measure(start_proxy(), "--carrier", "zmq_blocks", "--rate", "2000", events=1_000)
     assert result["lossless"] is True
-    assert result["subscribers"][0]["latency_us"]["p50"] < 100_000
+    # Kept back, a block of 64 KiB would take 80 ms to fill.
+    assert result["subscribers"][0]["latency_us"]["p50"] < 20_000
     shares = [share for share, _ in result["subscribers"][0]["latency_curve"]]
     assert shares == sorted(shares) and len(shares) == 40
 
@@ -78,7 +79,7 @@ def test_each_of_four_subscribers_gets_its_own(start_proxy):
 
 def test_who_is_held_up_loses_and_the_others_do_not(start_proxy):
     patterns = ["--pattern", "#", "--pattern", "#", "--stalled", "1"]
-    result = measure(start_proxy("--drop"), "--window", "400", "--patience", "1", *patterns)
+    result = measure(start_proxy("--drop"), "--window", "4000", "--patience", "1", *patterns)
     fast, stalled = result["subscribers"]
     assert fast["received"] == fast["expected"] and result["lossless"] is True
     assert stalled["stalled"] is True and stalled["lost"] > 0
