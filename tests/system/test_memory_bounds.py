@@ -19,11 +19,12 @@ LIST = b"[" + b",".join(b'{"type":"task-sent","pad":"%s"}' % unlike(number, 2000
 
 
 def push_mib(push, relay, mib, events=0):
-    """Pushes as much; returns how many events the relay has accepted in all."""
-    lists = mib * MIB // len(LIST)
-    for _ in range(lists):
+    """Pushes as much, never far ahead of the relay; returns how many events it has accepted."""
+    for number in range(mib * MIB // len(LIST)):
         push.frames(b"task.multi", LIST)
-    events += lists * 24
+        events += 24
+        if number % 200 == 199:
+            relay.await_accepted(events)
     relay.await_accepted(events)
     return events
 
