@@ -23,7 +23,7 @@ import tables
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 MICRO = ('celery_json_bench', 'batch_codec_bench', 'topic_pattern_bench', 'spsc_ring_bench',
-         'pipeline_bench')
+         'pipeline_bench', 'shape_bench', 'dispatcher_send_bench')
 CELERY = {'S7': 'fleet', 'S8': 'send', 'S9': 'receive'}
 SEED = 1
 OTHERS_SHARE_MAX = 0.1

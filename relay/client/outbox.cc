@@ -1,6 +1,7 @@
 #include "relay/client/outbox.h"
 
 #include <cstring>
+#include <ctime>
 
 #include "relay/codec/shaped_body.h"
 #include "relay/event/routing_key.h"
@@ -8,7 +9,13 @@
 namespace xylem {
 namespace {
 constexpr int kLingerMs = 500;
-}
+// Where a batch comes together while the one before is sent, the next is given a moment to grow:
+// each costs every thread on its way a wake-up (docs/decisions/0007). A lone event never waits.
+constexpr std::size_t kManyEvents = 32;
+constexpr timespec kMoment{0, 250'000};
+
+void rest() { ::nanosleep(&kMoment, nullptr); }
+}  // namespace
 
 Outbox::Outbox(Options options, Context& context)
     : options_(std::move(options)),
@@ -79,6 +86,11 @@ bool Outbox::add(std::string_view key, std::string_view body, std::int64_t times
 
 bool Outbox::nothing_waits() const { return full_.empty() && open_.empty(); }
 
+bool Outbox::is_full() const {
+  const std::lock_guard lock(mutex_);
+  return !full_.empty();
+}
+
 bool Outbox::take_front() {
   const std::lock_guard lock(mutex_);
   if (nothing_waits()) return false;
@@ -87,6 +99,7 @@ bool Outbox::take_front() {
     full_bytes_ += full_.back()->frame().size();
   }
   at_hand_ = BatchRef(std::move(full_.front()));
+  batch_events_ = at_hand_->size();
   full_.erase(full_.begin());
   return true;
 }
@@ -106,6 +119,7 @@ bool Outbox::send_front() {
 }
 
 std::size_t Outbox::do_work(Instant) {
+  if (batch_events_ >= kManyEvents && !is_full()) rest();
   std::size_t sent = 0;
   while (sent < 16 && socket_->writable() && send_front()) ++sent;
   return sent;

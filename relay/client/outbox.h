@@ -62,6 +62,7 @@ class Outbox final : public Agent {
   [[nodiscard]] bool send_front();
   [[nodiscard]] bool take_front();
   [[nodiscard]] bool nothing_waits() const;
+  [[nodiscard]] bool is_full() const;
 
   Options options_;
   Context& context_;
@@ -70,7 +71,8 @@ class Outbox final : public Agent {
   // Sender thread only. Full batches wait in order before the open one.
   std::optional<Socket> socket_;
   int fd_ = -1;
-  BatchRef at_hand_;  // taken out, and not yet taken by the socket
+  BatchRef at_hand_;              // taken out, and not yet taken by the socket
+  std::size_t batch_events_ = 0;  // in the batch taken out last
 
   mutable std::mutex mutex_;  // guards what follows
   BatchBuilder open_;

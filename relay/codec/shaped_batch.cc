@@ -190,8 +190,7 @@ std::unique_ptr<Batch> expand_frame(const Batch& batch) {
 }
 
 const ShapeCheck::Right* ShapeCheck::look_up(std::string_view written) {
-  const std::string text(written);
-  if (const auto known = right_.find(text); known != right_.end()) return known->second.get();
+  if (const auto known = right_.find(written); known != right_.end()) return known->second.get();
   const auto empty = read_shape(written);
   if (!empty) return nullptr;
   std::string sample = fill_shape(written);
@@ -211,7 +210,7 @@ const ShapeCheck::Right* ShapeCheck::look_up(std::string_view written) {
   right->key = key_of_type((*scan)->events[0].type);
   if (!is_routing_key(right->key)) return nullptr;
   if (right_.size() == kRightMax) right_.clear();
-  return (right_[text] = std::move(right)).get();
+  return (right_[std::string(written)] = std::move(right)).get();
 }
 
 std::optional<Refusal> ShapeCheck::refusal_of(const Batch& batch) {

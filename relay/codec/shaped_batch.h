@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,7 +46,13 @@ class ShapeCheck {
   static constexpr std::size_t kJsonPerByteMax = 8;  // a builder stops at half of it
   SourceLimits limits_;
   CeleryJson json_;
-  std::unordered_map<std::string, std::unique_ptr<Right>> right_;
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
+  std::unordered_map<std::string, std::unique_ptr<Right>, Hash, std::equal_to<>> right_;
 };
 
 }  // namespace xylem
