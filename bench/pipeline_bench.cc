@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <memory>
 
-#include "bench/celery_events.h"
+#include "relay/cli/bench_event.h"
 #include "relay/ingest/admission.h"
 #include "relay/pipeline/pipeline_agent.h"
 #include "relay/pipeline/tap_set.h"
@@ -89,22 +89,41 @@ class Bench final : Admission::Refused, Admission::Outlet {
   bool refused_ = false;
 };
 
+constexpr std::size_t kEventBytes = 400;
 constexpr std::size_t kEventsPerTurn = 480;
 
-void push_turn(Bench& bench, std::size_t list_events, const std::string& single,
-               const std::string& list) {
+// One turn's messages, of events no two of which are alike.
+struct Message {
+  std::string key;
+  std::string text;
+};
+std::string list_of(cli::BenchPool& pool, std::size_t events) {
+  std::string list = "[";
+  for (std::size_t i = 0; i < events; ++i)
+    list.append(i == 0 ? "" : ", ").append(pool.next(0).body);
+  return list + "]";
+}
+std::vector<Message> turn_of(std::size_t list_events) {
+  cli::BenchPool pool(0, kEventBytes, 1);
+  std::vector<Message> turn;
   for (std::size_t i = 0; i < kEventsPerTurn / list_events; ++i) {
-    list_events == 1 ? bench.push("task.succeeded", single) : bench.push("task.multi", list);
+    if (list_events != 1) {
+      turn.push_back({"task.multi", list_of(pool, list_events)});
+      continue;
+    }
+    const cli::BenchEvent event = pool.next(0);
+    turn.push_back({std::string(event.key), std::string(event.body)});
   }
-  bench.run();
+  return turn;
 }
 
 void through_the_pipeline(benchmark::State& state) {
-  const auto list_events = static_cast<std::size_t>(state.range(0));
-  const std::string single = bench::celery_event(400);
-  const std::string list = bench::celery_list(list_events, 400);
+  const auto turn = turn_of(static_cast<std::size_t>(state.range(0)));
   Bench bench(static_cast<std::size_t>(state.range(1)));
-  for (auto _ : state) push_turn(bench, list_events, single, list);
+  for (auto _ : state) {
+    for (const Message& message : turn) bench.push(message.key, message.text);
+    bench.run();
+  }
   const auto events = static_cast<std::uint64_t>(state.iterations()) * kEventsPerTurn;
   if (bench.delivered_to_first() != events || bench.refused())
     state.SkipWithError("events went missing");
@@ -114,11 +133,12 @@ BENCHMARK(through_the_pipeline)->ArgNames({"list", "taps"})->ArgsProduct({{1, 24
 
 // Counts what a message of few events allocates, and one of many: the difference is per event.
 void allocations_per_event(benchmark::State& state) {
-  constexpr std::size_t kFew = 24;
-  constexpr std::size_t kMany = 480;
+  constexpr std::size_t kFew = 192;  // every type is among them
+  constexpr std::size_t kMany = 960;
   Bench bench(16);
-  const std::string few = bench::celery_list(kFew, 400);
-  const std::string many = bench::celery_list(kMany, 400);
+  cli::BenchPool pool(0, kEventBytes, 1);
+  const std::string few = list_of(pool, kFew);
+  const std::string many = list_of(pool, kMany);
   const auto count = [&](const std::string& list) {
     const std::uint64_t before = g_allocations;
     bench.push("task.multi", list);
