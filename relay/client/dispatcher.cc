@@ -7,7 +7,6 @@
 #include <array>
 #include <cmath>
 #include <ctime>
-#include <iterator>
 
 #include "relay/base/version.h"
 #include "relay/event/routing_key.h"
@@ -31,6 +30,13 @@ int utcoffset_hours() {
 std::string system_name() {
   utsname system{};
   return ::uname(&system) == 0 ? system.sysname : "Linux";
+}
+
+// Without the first `skipped` digits.
+template <class Number>
+void append_number(std::string& out, Number number, std::size_t skipped = 0) {
+  const fmt::format_int digits(number);
+  out.append(digits.data() + skipped, digits.size() - skipped);
 }
 
 std::string_view group_of(std::string_view type) { return type.substr(0, type.find('-')); }
@@ -92,9 +98,14 @@ Dispatcher::Sent Dispatcher::send(std::string_view type, const EventFields& fiel
   object.clear();
   object += "{\"type\":";
   append_json_string(object, type);
-  fmt::format_to(std::back_inserter(object), ",\"timestamp\":{}.{:06},\"clock\":{},",
-                 now_us / 1'000'000, now_us % 1'000'000,
-                 clock_value_.fetch_add(1, std::memory_order_relaxed) + 1);
+  object += ",\"timestamp\":";
+  append_number(object, now_us / 1'000'000);
+  object += '.';
+  // The million makes six digits of it, zeros included.
+  append_number(object, 1'000'000 + now_us % 1'000'000, 1);
+  object += ",\"clock\":";
+  append_number(object, clock_value_.fetch_add(1, std::memory_order_relaxed) + 1);
+  object += ',';
   object += common_;
   if (!fields.text().empty()) {
     object += ',';

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <cmath>
 #include <iterator>
 
 #include "relay/base/utf8.h"
+#include "relay/codec/bytes16.h"
 
 namespace xylem {
 namespace {
@@ -15,13 +17,24 @@ bool is_plain(char c) {
   return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
 }
 
+// How many bytes stand in JSON as they are.
+std::size_t plain_bytes(std::string_view text) {
+  std::size_t at = 0;
+  for (; text.size() - at >= Bytes16::kSize; at += Bytes16::kSize) {
+    if (const auto bits = Bytes16::load(text.data() + at).special(); bits != 0) {
+      return at + static_cast<std::size_t>(std::countr_zero(bits));
+    }
+  }
+  while (at < text.size() && is_plain(text[at])) ++at;
+  return at;
+}
+
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
-    std::size_t plain = 0;
-    while (plain < text.size() && is_plain(text[plain])) ++plain;
+    const std::size_t plain = plain_bytes(text);
     out.append(text.substr(0, plain));
     text.remove_prefix(plain);
     if (text.empty()) break;
