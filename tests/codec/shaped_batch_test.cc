@@ -138,9 +138,12 @@ TEST(ShapedBatch, IsRefusedIfItWouldBecomeTooMuch) {
 TEST(ShapedBatch, MayBeAsLargeAsItsEventsAndNoLarger) {
   std::string longest(kShapedBytesMax - 35, 'x');
   const auto body = [&] {
-    const char* values[] = {longest.data(), "7"};
+    const std::string slack(Slab::kSlack, '\0');
+    const std::string first = longest + slack;
+    const std::string second = "7" + slack;
+    const char* values[] = {first.data(), second.data()};
     const std::uint16_t lengths[] = {static_cast<std::uint16_t>(longest.size()), 1};
-    std::string written(shaped_body_bytes_max(longest.size() + 1), '\0');
+    std::string written(shaped_body_bytes_max(longest.size() + 1) + Slab::kSlack, '\0');
     written.resize(static_cast<std::size_t>(
         write_shaped_body({3, values, lengths}, written.data()) - written.data()));
     return written;

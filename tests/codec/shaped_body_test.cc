@@ -4,6 +4,7 @@
 
 #include <bit>
 
+#include "relay/event/batch.h"
 #include "tests/doubles/chance.h"
 
 namespace xylem {
@@ -23,11 +24,12 @@ TEST(ShapedBody, IsReadAsItWasWritten) {
                          static_cast<char>('a' + i % 26));
       all += texts.back();
     }
-    for (const std::string& text : texts) {
-      values.push_back(text.data());
+    for (std::string& text : texts) {
       lengths.push_back(static_cast<std::uint16_t>(text.size()));
+      text.resize(text.size() + Slab::kSlack);
+      values.push_back(text.data());
     }
-    std::string written(shaped_body_bytes_max(all.size()), '\0');
+    std::string written(shaped_body_bytes_max(all.size()) + Slab::kSlack, '\0');
     const char* end = write_shaped_body({changed, values.data(), lengths.data()}, written.data());
     written.resize(static_cast<std::size_t>(end - written.data()));
     ReadBody read;
