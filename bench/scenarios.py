@@ -105,7 +105,7 @@ def latency():
 
 
 def growth(quick):
-    """Four lines: subscribers, patterns of each, bytes of an event, events of a list."""
+    """Grown: subscribers, the patterns of each, bytes of an event, events of a list or group."""
     found = []
     compared = {'xylem': 1_500_000, 'raw_zmq': 600_000, 'nats': 900_000, 'redis': 700_000}
     for subscribers in (1, 4, 16) if quick else (1, 2, 4, 8, 16, 32, 64):
@@ -125,9 +125,11 @@ def growth(quick):
                               ['--size', str(size)], rate / (0.5 + size / 800), 'event_bytes',
                               size))
     for events in (1, 24, 1000) if quick else (1, 4, 12, 24, 50, 100, 250, 1000):
-        found.append(Case('S5', 'xylem', 'plain PUSH, lists, to stream',
-                          ['--lane', 'list', '--list-events', str(events)],
-                          1_500_000 if events > 10 else 900_000, 'batch', events))
+        for client, lane in (('plain PUSH, lists, to stream', 'list'),
+                             ('C++ library, groups, to stream', 'buffered')):
+            found.append(Case('S5', 'xylem', client,
+                              ['--lane', lane, '--list-events', str(events)],
+                              1_500_000 if events > 10 else 900_000, 'batch', events))
     return found
 
 
