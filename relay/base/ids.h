@@ -18,4 +18,14 @@ struct Sequence {
   [[nodiscard]] constexpr Sequence after(std::uint64_t events) const { return {value + events}; }
 };
 
+// A batch's position among those of one source over an acked link, from 1, without holes; never
+// used for another batch. 0 is "none".
+struct BatchNumber {
+  std::uint64_t value = 0;
+  friend constexpr auto operator<=>(BatchNumber, BatchNumber) = default;
+  [[nodiscard]] constexpr BatchNumber after(std::uint64_t batches) const {
+    return {value + batches};
+  }
+};
+
 }  // namespace xylem

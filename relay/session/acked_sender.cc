@@ -1,0 +1,73 @@
+#include "relay/session/acked_sender.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace xylem {
+
+BatchNumber AckedSender::offer(std::uint64_t frame_bytes) {
+  bytes_.push_back(frame_bytes);
+  return acked_.after(bytes_.size());
+}
+
+std::uint64_t AckedSender::bytes_of(BatchNumber number) const {
+  return bytes_[number.value - first_unacked().value];
+}
+
+Result<void> AckedSender::on_welcome(BatchNumber acked, Instant now) {
+  if (auto taken = on_ack(acked, now); !taken) return taken;
+  open_ = true;
+  progress_at_ = now;
+  go_back_to(first_unacked());
+  return {};
+}
+
+Result<void> AckedSender::on_ack(BatchNumber acked, Instant now) {
+  const BatchNumber offered = acked_.after(bytes_.size());
+  if (acked > offered) {
+    return fail(ErrorCode::refused, fmt::format("the relay acknowledged batch {}, but {} is the "
+                                                "newest of this source",
+                                                acked.value, offered.value));
+  }
+  for (; acked_ < acked; acked_ = acked_.after(1)) {
+    if (first_unacked() < next_) {
+      under_way_bytes_ -= bytes_.front();
+    } else {
+      next_ = next_.after(1);  // sent before a connection ended, and answered for after all
+    }
+    bytes_.pop_front();
+    progress_at_ = now;
+  }
+  return {};
+}
+
+void AckedSender::on_missing(BatchNumber from) {
+  if (from > acked_ && from < next_) go_back_to(from);
+}
+
+void AckedSender::go_back_to(BatchNumber number) {
+  while (next_ > number) {
+    next_ = {next_.value - 1};
+    under_way_bytes_ -= bytes_of(next_);
+  }
+}
+
+std::optional<BatchNumber> AckedSender::next(Instant now) {
+  if (!open_ || bytes_.empty()) return std::nullopt;
+  if (next_ == first_unacked()) progress_at_ = now;  // nothing is under way to be waited for
+  if (now - progress_at_ > options_.patience) {
+    go_back_to(first_unacked());
+    progress_at_ = now;
+  }
+  const bool all_sent = next_.value - first_unacked().value == bytes_.size();
+  if (all_sent || under_way_bytes_ >= options_.window_bytes) return std::nullopt;
+  const BatchNumber number = next_;
+  under_way_bytes_ += bytes_of(number);
+  next_ = next_.after(1);
+  resent_ += number <= newest_sent_;
+  newest_sent_ = std::max(newest_sent_, number);
+  return number;
+}
+
+}  // namespace xylem

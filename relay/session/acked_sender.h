@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+
+#include "relay/base/clock.h"
+#include "relay/base/ids.h"
+#include "relay/base/result.h"
+
+namespace xylem {
+
+// The sending end of an acked link: numbers a source's batches and knows, for each, whether it may
+// go, must go again, or is the relay's by now. It keeps no batches: the caller holds each from
+// offer() until its number is at or below acked(). No socket, no clock; the time is an argument.
+// One owner thread.
+//
+// What is lost on the way goes again from the first missing batch on (go-back-n): when the relay
+// says which it misses, when nothing was acked for `patience`, and on each new connection. The
+// relay drops what it has already (AckedReceiver), so sending again is never wrong.
+class AckedSender {
+ public:
+  struct Options {
+    std::uint64_t window_bytes = std::uint64_t{8}
+                                 << 20;  // sent and not acked; one batch may exceed
+    Duration patience = std::chrono::seconds(2);
+  };
+  explicit AckedSender(Options options) : options_(options) {}
+
+  // A batch that is to be carried: its number.
+  BatchNumber offer(std::uint64_t frame_bytes);
+  // The first batch that the relay has not answered for; the Hello names it.
+  [[nodiscard]] BatchNumber first_unacked() const { return acked_.after(1); }
+
+  // A new connection stands; nothing goes before the relay's Welcome.
+  void on_connected() { open_ = false; }
+  // The relay says Welcome: it has everything up to `acked`. Errors: refused, if that was never
+  // offered; the relay means another source.
+  [[nodiscard]] Result<void> on_welcome(BatchNumber acked, Instant now);
+  // Everything up to `acked` has reached the ack level. Old news is no error. Errors: as above.
+  [[nodiscard]] Result<void> on_ack(BatchNumber acked, Instant now);
+  // The relay got a later batch than `from`, but not `from`.
+  void on_missing(BatchNumber from);
+
+  // The batch to send now, if any. Once asked, it counts as sent.
+  [[nodiscard]] std::optional<BatchNumber> next(Instant now);
+
+  [[nodiscard]] BatchNumber acked() const { return acked_; }
+  [[nodiscard]] std::uint64_t unacked_batches() const { return bytes_.size(); }
+  // Batches that went more than once.
+  [[nodiscard]] std::uint64_t resent() const { return resent_; }
+
+ private:
+  [[nodiscard]] std::uint64_t bytes_of(BatchNumber number) const;
+  void go_back_to(BatchNumber number);
+
+  Options options_;
+  bool open_ = false;
+  BatchNumber acked_;
+  std::deque<std::uint64_t> bytes_;  // of each batch after acked_, in order
+  BatchNumber next_{1};              // to be sent
+  BatchNumber newest_sent_;
+  std::uint64_t under_way_bytes_ = 0;  // from first_unacked() to before next_
+  Instant progress_at_;
+  std::uint64_t resent_ = 0;
+};
+
+}  // namespace xylem
