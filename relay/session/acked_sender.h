@@ -21,8 +21,9 @@ namespace xylem {
 class AckedSender {
  public:
   struct Options {
-    std::uint64_t window_bytes = std::uint64_t{8}
-                                 << 20;  // sent and not acked; one batch may exceed
+    // Sent and not acked; the last batch may reach beyond.
+    std::uint64_t window_bytes = std::uint64_t{8} << 20;
+    // Longer than the ack level takes: a relay that only syncs slowly would get everything twice.
     Duration patience = std::chrono::seconds(2);
   };
   explicit AckedSender(Options options) : options_(options) {}

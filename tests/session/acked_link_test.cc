@@ -1,9 +1,7 @@
 // Goal    whatever the link does to messages, and whenever the relay crashes, every batch ends up
-// in
-//         the relay's log once and in order, and no batch is acked that is not in the log.
+//         in the relay's log once and in order, and none is acked that is not in the log.
 // Method  both ends on one thread, joined by links that lose, double, delay and reorder by seed.
-// The
-//         log is what survives a crash; what was taken and not yet logged does not.
+//         The log survives a crash; what was taken and not yet logged does not.
 
 #include <gtest/gtest.h>
 
