@@ -73,7 +73,7 @@ class Relay:
     """`xylem serve` on ports of its own; `push`, `publish`, `stream` say which."""
 
     def __init__(self, binaries, folder, *settings):
-        listen = [f'{name}.listen=tcp://127.0.0.1:0' for name in ('publish', 'stream')]
+        listen = [f'{name}.listen=tcp://127.0.0.1:0' for name in ('acked', 'publish', 'stream')]
         listen += [f'push.listen=[tcp://127.0.0.1:0, ipc://{folder}/push]', 'http.listen=off']
         command = [str(pathlib.Path(binaries) / 'xylem'), 'serve']
         for setting in (*listen, *settings):

@@ -18,6 +18,13 @@ struct Sequence {
   [[nodiscard]] constexpr Sequence after(std::uint64_t events) const { return {value + events}; }
 };
 
+// Who numbers the batches of an acked link: random, one for each life of a numbering. 0 is "none".
+// Who knows it can speak in its name, so it is in no log and no metric.
+struct SourceId {
+  std::uint64_t value = 0;
+  friend constexpr auto operator<=>(SourceId, SourceId) = default;
+};
+
 // A batch's position among those of one source over an acked link, from 1, without holes; never
 // used for another batch. 0 is "none".
 struct BatchNumber {

@@ -31,7 +31,7 @@ class OwnRelay {
   [[nodiscard]] bool start(BenchOptions& options, const std::vector<std::string>& settings) {
     std::vector<std::string> arguments{"xylem",           "serve", "--set",
                                        "http.listen=off", "--set", "log.level=warning"};
-    for (const char* door : {"push", "publish", "stream"}) {
+    for (const char* door : {"push", "acked", "publish", "stream"}) {
       arguments.insert(arguments.end(),
                        {"--set", fmt::format("{}.listen=tcp://127.0.0.1:0", door)});
     }

@@ -67,6 +67,26 @@ Result<Control> read_body(const wire::Control& control) {
       const wire::Bye& table = *control.body_as_Bye();
       return Bye{static_cast<ByeReason>(table.reason()), text_of(table.text())};
     }
+    case wire::Body::SourceHello: {
+      const wire::SourceHello& table = *control.body_as_SourceHello();
+      if (table.level() > wire::AckLevel::MAX) {
+        return fail(ErrorCode::malformed, "SourceHello with an unknown ack level");
+      }
+      return SourceHello{table.protocol(),
+                         text_of(table.name()),
+                         {table.source()},
+                         {table.first_unacked()},
+                         static_cast<AckLevel>(table.level())};
+    }
+    case wire::Body::SourceWelcome: {
+      const wire::SourceWelcome& table = *control.body_as_SourceWelcome();
+      return SourceWelcome{table.protocol(),     table.session(),         {table.acked()},
+                           table.window_bytes(), table.frame_bytes_max(), table.heartbeat_ms()};
+    }
+    case wire::Body::Ack: {
+      const wire::Ack& table = *control.body_as_Ack();
+      return Ack{table.session(), {table.acked()}, {table.missing()}};
+    }
     case wire::Body::NONE: break;
   }
   return Unknown{};
@@ -105,6 +125,24 @@ struct BodyWriter {
                                              gap.count, static_cast<wire::GapReason>(gap.reason))
                                  .Union()};
   }
+  Written operator()(const SourceHello& hello) const {
+    return {wire::Body::SourceHello,
+            wire::CreateSourceHello(out, hello.protocol, out.CreateString(hello.name),
+                                    hello.source.value, hello.first_unacked.value,
+                                    static_cast<wire::AckLevel>(hello.level))
+                .Union()};
+  }
+  Written operator()(const SourceWelcome& welcome) const {
+    return {wire::Body::SourceWelcome,
+            wire::CreateSourceWelcome(out, welcome.protocol, welcome.session, welcome.acked.value,
+                                      welcome.window_bytes, welcome.frame_bytes_max,
+                                      welcome.heartbeat_ms)
+                .Union()};
+  }
+  Written operator()(const Ack& ack) const {
+    return {wire::Body::Ack,
+            wire::CreateAck(out, ack.session, ack.acked.value, ack.missing.value).Union()};
+  }
   Written operator()(const Unknown&) const {
     XYLEM_CHECK(false, "what is unknown is not written");
     return {wire::Body::NONE, 0};
@@ -137,6 +175,23 @@ Result<Overflow> parse_overflow(std::string_view name) {
               fmt::format("'{}' is not an overflow policy; drop_oldest, drop_newest, block, "
                           "disconnect are",
                           name));
+}
+
+std::string_view name_of(AckLevel level) {
+  switch (level) {
+    case AckLevel::received: return "received";
+    case AckLevel::written: return "written";
+    case AckLevel::synced: return "synced";
+  }
+  return "unknown";
+}
+
+Result<AckLevel> parse_ack_level(std::string_view name) {
+  for (const AckLevel known : {AckLevel::received, AckLevel::written, AckLevel::synced}) {
+    if (name == name_of(known)) return known;
+  }
+  return fail(ErrorCode::bad_configuration,
+              fmt::format("'{}' is not an ack level; received, written, synced are", name));
 }
 
 std::string_view name_of(GapReason reason) {

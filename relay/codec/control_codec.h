@@ -13,10 +13,11 @@
 
 namespace xylem {
 
-// What a stream subscriber and the relay say besides batches (schema/control.fbs has the meaning of
-// each field, docs/protocol.md §5 the rules), as plain values. Pure; any thread.
+// What the two ends of a stream or of an acked link say besides batches (schema/control.fbs has the
+// meaning of each field, docs/protocol.md §5 and §7 the rules), as plain values. Pure; any thread.
 
 inline constexpr std::uint16_t kStreamProtocol = 1;
+inline constexpr std::uint16_t kAckedProtocol = 1;
 
 enum class Overflow : std::uint8_t { drop_oldest, drop_newest, block, disconnect };
 [[nodiscard]] std::string_view name_of(Overflow overflow);
@@ -28,6 +29,11 @@ enum class GapReason : std::uint8_t { overflow, reconnect };
 
 enum class ByeReason : std::uint8_t { closing, unknown_session, refused, too_slow, silent };
 [[nodiscard]] std::string_view name_of(ByeReason reason);
+
+enum class AckLevel : std::uint8_t { received, written, synced };
+[[nodiscard]] std::string_view name_of(AckLevel level);
+// The word of the configuration. Errors: bad_configuration, listing the words.
+[[nodiscard]] Result<AckLevel> parse_ack_level(std::string_view name);
 
 struct Hello {
   std::uint16_t protocol = kStreamProtocol;
@@ -67,9 +73,30 @@ struct Bye {
   ByeReason reason = ByeReason::closing;
   std::string text;
 };
+struct SourceHello {
+  std::uint16_t protocol = kAckedProtocol;
+  std::string name;
+  SourceId source;
+  BatchNumber first_unacked{1};
+  AckLevel level = AckLevel::received;
+};
+struct SourceWelcome {
+  std::uint16_t protocol = kAckedProtocol;
+  std::uint64_t session = 0;
+  BatchNumber acked;
+  std::uint64_t window_bytes = 0;
+  std::uint64_t frame_bytes_max = 0;
+  std::uint32_t heartbeat_ms = 0;
+};
+struct Ack {
+  std::uint64_t session = 0;
+  BatchNumber acked;
+  BatchNumber missing;  // 0: none
+};
 // What a newer program says and this one does not know: nothing said. Only ever read.
 struct Unknown {};
-using Control = std::variant<Hello, Welcome, Credit, Alive, Gap, Bye, Unknown>;
+using Control =
+    std::variant<Hello, Welcome, Credit, Alive, Gap, Bye, SourceHello, SourceWelcome, Ack, Unknown>;
 
 [[nodiscard]] bool is_control_frame(std::span<const std::byte> frame) noexcept;
 // Errors: malformed.

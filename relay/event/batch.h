@@ -36,6 +36,12 @@ struct BatchShape {
   std::uint16_t key = 0;
 };
 
+// A batch's name on an acked link; zeros if it came over no such link.
+struct BatchOrigin {
+  SourceId source;
+  BatchNumber number;
+};
+
 // Bytes aligned to 16, owned. simdjson reads up to kSlack bytes past what it parses, so a slab has
 // that many more than it was asked for. Move-only.
 class Slab {
@@ -81,6 +87,17 @@ class Batch {
   // REQUIRES sole ownership. `received_us` is the relay's wall clock.
   void stamp(Epoch epoch, Sequence first, std::int64_t received_us) noexcept;
 
+  // On an acked link the stamp says whose batch it is, and which (docs/protocol.md §7). Likewise.
+  void stamp_for_link(SourceId source, BatchNumber number) noexcept {
+    stamp({source.value}, {number.value}, 0);
+  }
+  [[nodiscard]] BatchOrigin stamped_origin() const noexcept {
+    return {{*parts_.epoch}, {*parts_.first_sequence}};
+  }
+  // Which batch of an acked link this was; a relay remembers it past its own stamp.
+  void set_origin(const BatchOrigin& origin) noexcept { origin_ = origin; }
+  [[nodiscard]] const BatchOrigin& origin() const noexcept { return origin_; }
+
   [[nodiscard]] std::span<const std::byte> frame() const noexcept { return parts_.frame; }
   [[nodiscard]] std::span<const EventEntry> entries() const noexcept { return parts_.entries; }
   [[nodiscard]] std::span<const BatchKey> keys() const noexcept { return parts_.keys; }
@@ -106,6 +123,7 @@ class Batch {
  private:
   friend class BatchRef;
   Parts parts_;
+  BatchOrigin origin_;
   mutable std::atomic<std::uint32_t> references_{0};
 };
 

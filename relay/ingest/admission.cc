@@ -130,27 +130,30 @@ std::optional<Refusal> Admission::check_body(std::string_view body, std::string_
 void Admission::admit_batch(std::span<const std::byte> frame) {
   auto batch = read_batch(frame, options_.limits);
   if (!batch) return refuse(batch.error(), "", frame.size());
-  if ((*batch)->is_shaped()) {
-    if (const auto refusal = shape_check_.refusal_of(**batch))
-      return refuse(*refusal, "", frame.size());
+  admit_batch(std::move(*batch));
+}
+
+void Admission::admit_batch(std::unique_ptr<Batch> batch) {
+  if (batch->is_shaped()) {
+    if (const auto refusal = shape_check_.refusal_of(*batch))
+      return refuse(*refusal, "", batch->frame().size());
   }
   std::size_t bad = 0;
   // Also a key that no event has would cost every filter a look.
-  for (const BatchKey& key : (*batch)->keys()) bad += !is_routing_key(key.text) || key.events == 0;
-  for (const EventEntry& entry : (*batch)->entries()) {
+  for (const BatchKey& key : batch->keys()) bad += !is_routing_key(key.text) || key.events == 0;
+  for (const EventEntry& entry : batch->entries()) {
     if (entry.shape == 0)
-      bad += check_body((*batch)->body_of(entry), (*batch)->key_of(entry)).has_value();
+      bad += check_body(batch->body_of(entry), batch->key_of(entry)).has_value();
   }
   // Positions ascend, so the last one tells whether there are holes. Here every event gets a
   // sequence of its own, next to its neighbour's; with holes they would reach into those of later
   // batches.
-  const bool holes =
-      (*batch)->size() != 0 && (*batch)->entries().back().position + 1 != (*batch)->size();
-  if (bad != 0 || holes) return admit_good_ones((*batch)->is_shaped() ? *expand(**batch) : **batch);
-  if ((*batch)->size() == 0) return;
+  const bool holes = batch->size() != 0 && batch->entries().back().position + 1 != batch->size();
+  if (bad != 0 || holes) return admit_good_ones(batch->is_shaped() ? *expand(*batch) : *batch);
+  if (batch->size() == 0) return;
   flush();  // what came before goes before
-  figures_.accepted_events += (*batch)->size();
-  outlet_.on_batch(std::move(*batch));
+  figures_.accepted_events += batch->size();
+  outlet_.on_batch(std::move(batch));
 }
 
 void Admission::admit_good_ones(const Batch& batch) {

@@ -54,6 +54,8 @@ class Admission {
   void admit_json(std::string_view key, std::string_view body);
   // One XYB1 frame.
   void admit_batch(std::span<const std::byte> frame);
+  // The same, read already.
+  void admit_batch(std::unique_ptr<Batch> batch);
   // Hands over what was begun.
   void flush();
 

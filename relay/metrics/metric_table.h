@@ -19,6 +19,11 @@ enum class Metric : std::uint8_t {
   source_bytes,
   source_accepted,
   source_refused,
+  acked_batches,
+  acked_duplicates,
+  acked_holes,
+  acked_pending,
+  acked_sources,
   pipeline_events,
   pipeline_batches,
   pipeline_next_sequence,
@@ -41,7 +46,7 @@ enum class Metric : std::uint8_t {
   agent_missed_wakeups,
   reloads,
 };
-inline constexpr std::size_t kMetricCount = 28;
+inline constexpr std::size_t kMetricCount = 33;
 
 enum class MetricType : std::uint8_t { counter, gauge };
 

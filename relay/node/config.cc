@@ -17,6 +17,7 @@ std::vector<Address> one(std::string_view text) {
 
 Config::Config() {
   push.listen = one("tcp://127.0.0.1:7600");
+  acked.listen = one("tcp://127.0.0.1:7601");
   publish.listen = one("tcp://127.0.0.1:7602");
   stream.listen = one("tcp://127.0.0.1:7603");
   http.listen = one("http://127.0.0.1:7680");

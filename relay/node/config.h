@@ -9,6 +9,7 @@
 #include "relay/egress/publish_egress.h"
 #include "relay/egress/stream_egress.h"
 #include "relay/http/http_server.h"
+#include "relay/ingest/acked_ingest.h"
 #include "relay/ingest/push_ingest.h"
 
 namespace xylem {
@@ -20,6 +21,8 @@ struct Config {
   Config();
 
   PushIngest::Options push;
+  // Its admission is push's: an event is as large and a batch as full, whichever way it comes.
+  AckedIngest::Options acked;
   PublishEgress::Options publish;
   StreamEgress::Options stream;
   HttpServer::Options http;

@@ -54,12 +54,13 @@ void check_for_twins(const std::vector<Endpoint>& endpoints, std::vector<Problem
 
 void check_config(const Config& config, std::vector<Problem>& problems) {
   const std::vector<Endpoint> endpoints{{"push.listen", config.push.listen},
+                                        {"acked.listen", config.acked.listen},
                                         {"publish.listen", config.publish.listen},
                                         {"stream.listen", config.stream.listen},
                                         {"http.listen", config.http.listen}};
   for (const Endpoint& endpoint : endpoints) check_endpoint(endpoint, config.insecure, problems);
   check_for_twins(endpoints, problems);
-  if (config.push.listen.empty()) {
+  if (config.push.listen.empty() && config.acked.listen.empty()) {
     problems.push_back({"push.listen", "no source listens, so no event could ever come in"});
   }
   const Admission::Options& admission = config.push.admission;

@@ -16,6 +16,13 @@ constexpr Duration kHurryInterval = std::chrono::milliseconds(50);
 constexpr Duration kLateGrace =
     std::chrono::seconds(1);  // for on_stop, which the deadline cannot cut
 
+AckedIngest::Options acked_options(const Config& config) {
+  AckedIngest::Options options = config.acked;
+  options.admission = config.push.admission;
+  options.limits.frame_bytes_max = config.push.admission.limits.message_bytes_max;
+  return options;
+}
+
 }  // namespace
 
 std::uint64_t StopReport::events_left() const {
@@ -34,23 +41,26 @@ Node::Node(Config config, const Clock& clock)
       epoch_{static_cast<std::uint64_t>(clock.wall_us())},
       started_(clock.now()),
       push_edge_("push", config_.ring_batches),
+      acked_edge_("acked", config_.ring_batches),
       publish_edge_("publish", config_.ring_batches),
       stream_edge_("stream", config_.ring_batches),
       push_(config_.push, context_, push_edge_, clock),
+      acked_(acked_options(config_), context_, acked_edge_, nullptr, clock),
       publish_(config_.publish, context_, publish_edge_),
       stream_(config_.stream, context_, stream_edge_, epoch_, clock),
-      pipeline_(epoch_, clock, {&push_edge_}, {&publish_edge_, &stream_edge_}),
+      pipeline_(epoch_, clock, {&push_edge_, &acked_edge_}, {&publish_edge_, &stream_edge_}),
       http_(config_.http, *this) {
   const auto thread = [&](const char* name, std::vector<Agent*> agents) {
     threads_.push_back(std::make_unique<AgentRunner>(name, std::move(agents), clock));
   };
   if (config_.threads == 1) {
-    thread("relay", {&push_, &pipeline_, &publish_, &stream_});
+    thread("relay", {&push_, &acked_, &pipeline_, &publish_, &stream_});
   } else {
-    thread("intake", {&push_, &pipeline_});
+    thread("intake", {&push_, &acked_, &pipeline_});
     thread("egress", {&publish_, &stream_});
   }
   push_edge_.join(intake().doorbell(), intake().doorbell());
+  acked_edge_.join(intake().doorbell(), intake().doorbell());
   publish_edge_.join(intake().doorbell(), egress().doorbell());
   stream_edge_.join(intake().doorbell(), egress().doorbell());
 }
@@ -71,8 +81,11 @@ Result<void> Node::start() {
 }
 
 std::vector<std::pair<AgentRunner*, Agent*>> Node::in_flow_order() {
-  return {
-      {&intake(), &push_}, {&intake(), &pipeline_}, {&egress(), &publish_}, {&egress(), &stream_}};
+  return {{&intake(), &push_},
+          {&intake(), &acked_},
+          {&intake(), &pipeline_},
+          {&egress(), &publish_},
+          {&egress(), &stream_}};
 }
 
 StopReport Node::stop(Instant deadline, const std::function<bool()>& hurry) {
@@ -117,6 +130,7 @@ Result<void> Node::reload(const Config& config) {
 
 std::vector<std::pair<std::string, std::vector<Address>>> Node::endpoints() const {
   return {{"push", push_.bound()},
+          {"acked", acked_.bound()},
           {"publish", publish_.bound()},
           {"stream", stream_.bound()},
           {"http", http_.bound()}};
@@ -129,8 +143,10 @@ Samples Node::samples() const {
   samples.push_back(
       {Metric::uptime, std::chrono::duration<double>(clock_.now() - started_).count(), {}});
   push_.sample(samples);
+  acked_.sample(samples);
   pipeline_.sample(samples);
   push_edge_.sample(samples);
+  acked_edge_.sample(samples);
   publish_edge_.sample(samples);
   stream_edge_.sample(samples);
   publish_.sample(samples, clock_.wall_us());

@@ -11,6 +11,7 @@
 #include "relay/egress/publish_egress.h"
 #include "relay/egress/stream_egress.h"
 #include "relay/http/http_server.h"
+#include "relay/ingest/acked_ingest.h"
 #include "relay/ingest/push_ingest.h"
 #include "relay/node/config.h"
 #include "relay/pipeline/pipeline_agent.h"
@@ -33,8 +34,8 @@ struct StopReport {
 // One running relay: builds what the configuration asks for, starts it, stops it. The graph is
 // here, in one place, and no behaviour:
 //
-//   push ─┐                                ┌─ publish
-//         └─► pipeline ══ ring per sink ══►┴─ stream
+//   push ──┐                                ┌─ publish
+//   acked ─┴─► pipeline ══ ring per sink ══►┴─ stream
 //
 // on one thread, or, left and right of the rings, on two (docs/decisions/0006).
 //
@@ -77,9 +78,11 @@ class Node final : public RelayView {
   Instant started_;
 
   SourceEdge push_edge_;
+  SourceEdge acked_edge_;
   SinkEdge publish_edge_;
   SinkEdge stream_edge_;
   PushIngest push_;
+  AckedIngest acked_;
   PublishEgress publish_;
   StreamEgress stream_;
   PipelineAgent pipeline_;

@@ -220,6 +220,18 @@ std::vector<OptionRow> make_table() {
                        "Messages per sender that wait in ZeroMQ before the sender feels it.", false,
                        [](Config & c) -> auto& { return c.push.receive_hwm; }, {1, 1'000'000}));
   rows.push_back(addresses(
+      "acked.listen",
+      "Where sources connect whose batches must arrive: acknowledged, once, in order (ROUTER).",
+      [](Config & c) -> auto& { return c.acked.listen; }));
+  rows.push_back(bytes("acked.window_bytes",
+                       "Bytes of batches that one source may send ahead of their "
+                       "acknowledgement.",
+                       false, [](Config & c) -> auto& { return c.acked.limits.window_bytes; },
+                       {64 << 10, kGiB}));
+  rows.push_back(
+      count("acked.sources_max", "Sources that the relay remembers, to know what they sent before.",
+            false, [](Config & c) -> auto& { return c.acked.limits.sources_max; }, {1, 1'000'000}));
+  rows.push_back(addresses(
       "publish.listen", "Where any ZeroMQ SUB can subscribe by prefix (XPUB).",
       [](Config & c) -> auto& { return c.publish.listen; }));
   rows.push_back(count("publish.send_hwm", "Events per subscriber that wait in ZeroMQ.", false,

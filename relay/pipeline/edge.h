@@ -13,6 +13,7 @@
 #include "relay/base/check.h"
 #include "relay/event/batch.h"
 #include "relay/metrics/metric_table.h"
+#include "relay/metrics/published.h"
 #include "relay/ring/doorbell.h"
 #include "relay/ring/spsc_ring.h"
 
@@ -68,6 +69,19 @@ class Edge {
     return count;
   }
 
+  // What the consumer made of the batches: so many of this edge have been given sequences, the
+  // newest of them ending with `last`. Consumer thread says it; any thread asks.
+  struct Stamped {
+    std::uint64_t batches = 0;
+    std::uint64_t last = 0;
+  };
+  void add_stamped(std::uint64_t batches, Sequence last) {
+    stamped_.batches += batches;
+    stamped_.last = last.value;
+    stamped_shown_.publish(stamped_);
+  }
+  [[nodiscard]] Stamped stamped() const { return stamped_shown_.read(); }
+
   // Any thread; the count is of a moment ago.
   void sample(Samples& samples) const {
     samples.push_back(
@@ -86,6 +100,8 @@ class Edge {
   Doorbell* producer_ = nullptr;
   Doorbell* consumer_ = nullptr;
   std::atomic<bool> producer_waits_{false};
+  Stamped stamped_;
+  Published<Stamped> stamped_shown_;
 };
 
 using SourceEdge = Edge<Batch*>;

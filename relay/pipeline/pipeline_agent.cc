@@ -30,6 +30,7 @@ std::size_t PipelineAgent::do_work(Instant now) {
       const BatchRef shared{std::unique_ptr<Batch>(batch)};
       for (SinkEdge* sink : sinks_) sink->push(BatchRef(shared).release());
     }
+    source->add_stamped(count, {next_.value - 1});
     figures_.batches += count;
     work += count;
   }

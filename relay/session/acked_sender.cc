@@ -4,11 +4,20 @@
 
 #include <algorithm>
 
+#include "relay/base/check.h"
+
 namespace xylem {
 
 BatchNumber AckedSender::offer(std::uint64_t frame_bytes) {
   bytes_.push_back(frame_bytes);
   return acked_.after(bytes_.size());
+}
+
+void AckedSender::skip_to(BatchNumber number) {
+  XYLEM_CHECK(bytes_.empty() && number > acked_, "what is offered is not skipped");
+  acked_ = {number.value - 1};
+  next_ = number;
+  open_ = false;
 }
 
 std::uint64_t AckedSender::bytes_of(BatchNumber number) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -26,12 +27,27 @@ class AckedSender {
     // Longer than the ack level takes: a relay that only syncs slowly would get everything twice.
     Duration patience = std::chrono::seconds(2);
   };
-  explicit AckedSender(Options options) : options_(options) {}
+  // `first` is the first batch that is to be offered; 1, or where a recovered cursor stands.
+  explicit AckedSender(Options options, BatchNumber first = {1})
+      : options_(options), acked_{first.value - 1}, next_(first), newest_sent_(acked_) {}
 
   // A batch that is to be carried: its number.
   BatchNumber offer(std::uint64_t frame_bytes);
   // The first batch that the relay has not answered for; the Hello names it.
   [[nodiscard]] BatchNumber first_unacked() const { return acked_.after(1); }
+
+  // Batches before `number` are no more and never will be offered. A connection says Hello again
+  // after it. REQUIRES that nothing is unacked.
+  void skip_to(BatchNumber number);
+  // Whether the window has room for another batch; what is offered beyond only waits.
+  [[nodiscard]] bool window_open() const {
+    return open_ && next_.value - first_unacked().value == bytes_.size() &&
+           under_way_bytes_ < options_.window_bytes;
+  }
+  // The relay's window, if it is narrower than one's own.
+  void narrow_window(std::uint64_t bytes) {
+    options_.window_bytes = std::min(options_.window_bytes, bytes);
+  }
 
   // A new connection stands; nothing goes before the relay's Welcome.
   void on_connected() { open_ = false; }
@@ -59,7 +75,7 @@ class AckedSender {
   bool open_ = false;
   BatchNumber acked_;
   std::deque<std::uint64_t> bytes_;  // of each batch after acked_, in order
-  BatchNumber next_{1};              // to be sent
+  BatchNumber next_;                 // to be sent
   BatchNumber newest_sent_;
   std::uint64_t under_way_bytes_ = 0;  // from first_unacked() to before next_
   Instant progress_at_;

@@ -97,8 +97,8 @@ Socket::Socket(Context& context, SocketKind kind, const SocketOptions& options)
   socket_.set(zmq::sockopt::backlog, 1024);
   socket_.set(zmq::sockopt::handshake_ivl, 5'000);
   socket_.set(zmq::sockopt::connect_timeout, 5'000);
-  socket_.set(zmq::sockopt::reconnect_ivl, 100);
-  socket_.set(zmq::sockopt::reconnect_ivl_max, 5'000);
+  socket_.set(zmq::sockopt::reconnect_ivl, options.reconnect_ms);
+  socket_.set(zmq::sockopt::reconnect_ivl_max, options.reconnect_max_ms);
   // libzmq 4.3.4 aborts on its own heartbeats under backpressure, so TCP notices dead peers.
   socket_.set(zmq::sockopt::tcp_keepalive, 1);
   socket_.set(zmq::sockopt::tcp_keepalive_idle, 30);

@@ -65,6 +65,8 @@ struct SocketOptions {
   std::int64_t frame_bytes_max = -1;  // a peer that sends more is cut off; -1: no limit
   int linger_ms = 0;
   bool immediate = false;  // send only to peers that are connected
+  int reconnect_ms = 100;  // after a connection was lost; doubled up to
+  int reconnect_max_ms = 5'000;
 };
 
 enum class SendOutcome { sent, full, unreachable };

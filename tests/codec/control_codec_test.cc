@@ -56,6 +56,41 @@ TEST(ControlCodec, CarriesACredit) {
   EXPECT_FALSE(sent_and_read(Credit{}).answer);
 }
 
+TEST(ControlCodec, CarriesASourceHello) {
+  const SourceHello hello =
+      sent_and_read(SourceHello{1, "sidecar", {UINT64_MAX}, {17}, AckLevel::synced});
+  EXPECT_EQ(hello.protocol, 1);
+  EXPECT_EQ(hello.name, "sidecar");
+  EXPECT_EQ(hello.source, SourceId{UINT64_MAX});
+  EXPECT_EQ(hello.first_unacked, BatchNumber{17});
+  EXPECT_EQ(hello.level, AckLevel::synced);
+}
+
+TEST(ControlCodec, CarriesASourceWelcome) {
+  const SourceWelcome welcome = sent_and_read(SourceWelcome{1, 77, {16}, 8 << 20, 1 << 20, 1000});
+  EXPECT_EQ(welcome.protocol, 1);
+  EXPECT_EQ(welcome.session, 77u);
+  EXPECT_EQ(welcome.acked, BatchNumber{16});
+  EXPECT_EQ(welcome.window_bytes, 8u << 20);
+  EXPECT_EQ(welcome.frame_bytes_max, 1u << 20);
+  EXPECT_EQ(welcome.heartbeat_ms, 1000u);
+}
+
+TEST(ControlCodec, CarriesAnAck) {
+  const Ack ack = sent_and_read(Ack{77, {18}, {19}});
+  EXPECT_EQ(ack.session, 77u);
+  EXPECT_EQ(ack.acked, BatchNumber{18});
+  EXPECT_EQ(ack.missing, BatchNumber{19});
+}
+
+TEST(ControlCodec, AckLevelsHaveTheNamesOfTheConfiguration) {
+  EXPECT_EQ(parse_ack_level("synced").value(), AckLevel::synced);
+  EXPECT_EQ(parse_ack_level("written").value(), AckLevel::written);
+  EXPECT_EQ(parse_ack_level("received").value(), AckLevel::received);
+  EXPECT_EQ(parse_ack_level("read").error().message,
+            "'read' is not an ack level; received, written, synced are");
+}
+
 TEST(ControlCodec, CarriesAnAlive) {
   const Alive alive = sent_and_read(Alive{{5}, {6}});
   EXPECT_EQ(alive.epoch, Epoch{5});

@@ -150,5 +150,16 @@ TEST(ProtocolPage, TheGapFixtureIsTheGapThatIsDrawn) {
   EXPECT_EQ(gap.reason, GapReason::overflow);
 }
 
+TEST(ProtocolPage, TheSourceHelloFixtureIsTheOneThatIsDrawn) {
+  const auto control = read_control(bytes(fixture("acked_hello.xyc1")));
+  ASSERT_TRUE(control) << control.error().message;
+  const auto& hello = std::get<SourceHello>(*control);
+  EXPECT_EQ(hello.protocol, 1);
+  EXPECT_EQ(hello.name, "example");
+  EXPECT_EQ(hello.source, SourceId{95});
+  EXPECT_EQ(hello.first_unacked, BatchNumber{1});
+  EXPECT_EQ(hello.level, AckLevel::written);
+}
+
 }  // namespace
 }  // namespace xylem

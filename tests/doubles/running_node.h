@@ -36,6 +36,7 @@ class RunningNode {
   RunningNode& operator=(const RunningNode&) = delete;
 
   [[nodiscard]] Address push() const { return at("push"); }
+  [[nodiscard]] Address acked() const { return at("acked"); }
   [[nodiscard]] Address stream() const { return at("stream"); }
   [[nodiscard]] Node& node() { return node_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
@@ -53,6 +54,7 @@ class RunningNode {
     std::string form = (std::filesystem::temp_directory_path() / "xylem-test-XXXXXX").string();
     folder_ = ::mkdtemp(form.data());
     config.push.listen = {at("push")};
+    if (config.acked.listen == Config().acked.listen) config.acked.listen = {at("acked")};
     config.publish.listen = {at("publish")};
     config.stream.listen = {stream.value_or(at("stream"))};
     if (stream)

@@ -35,7 +35,7 @@ TEST(Node, SaysWhichAddressIsInUseAndLeavesNothingRunning) {
   RunningNode first;
   Config config;
   config.push.listen = {first.push()};
-  config.publish.listen = config.stream.listen = {};
+  config.acked.listen = config.publish.listen = config.stream.listen = {};
   config.http.listen = {};
   Node second(config, first.clock());
   const auto started = second.start();

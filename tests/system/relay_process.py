@@ -76,6 +76,7 @@ class Relay:
         self.ended = False
         self.from_the_start = {("publish", "publish")}  # taps that every event must reach
         listen = {"push.listen": f"[tcp://127.0.0.1:0, ipc://{folder}/push]",
+                  "acked.listen": "tcp://127.0.0.1:0",
                   "publish.listen": "tcp://127.0.0.1:0", "stream.listen": "tcp://127.0.0.1:0",
                   "http.listen": "http://127.0.0.1:0"}
         arguments = ["serve", *options]
@@ -97,8 +98,8 @@ class Relay:
         ready = json.loads(self.out.read_text())
         assert ready["ready"] is True
         first = {name: places[0] for name, places in ready.items() if name != "ready" and places}
-        self.push, self.publish, self.stream, self.http = (
-            first.get(name) for name in ("push", "publish", "stream", "http"))
+        self.push, self.acked, self.publish, self.stream, self.http = (
+            first.get(name) for name in ("push", "acked", "publish", "stream", "http"))
         self.push_ipc = next((place for place in ready["push"] if place.startswith("ipc")), None)
 
     def _has_said_ready(self):

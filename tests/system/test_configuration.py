@@ -7,7 +7,8 @@ import pytest
 from plain_clients import Push
 from relay_process import REPOSITORY, clean_environment, xylem
 
-QUIET = ("--set", "publish.listen=off", "--set", "stream.listen=off", "--set", "http.listen=off")
+QUIET = ("--set", "acked.listen=off", "--set", "publish.listen=off", "--set", "stream.listen=off",
+         "--set", "http.listen=off")
 PROFILES = sorted((REPOSITORY / "configs").glob("*.toml"))
 
 
@@ -53,7 +54,6 @@ def test_all_problems_are_reported_at_once_each_with_its_place(file):
     ("node.drain_deadline=10", "'10' is not a duration"),
     ("node.drain_deadline=-1s", "'-1s' is not a duration"),
     ("publish.overflow=spill", "'spill' is not one of drop_newest, block"),
-    ("push.listen=off", "no source listens"),
     ("push.listen=http://127.0.0.1:1", "is not a tcp:// or ipc:// address"),
     ("http.listen=tcp://127.0.0.1:1", "is not an http:// address"),
     ("push.listen=tcp://127.0.0.1:99999", "has no port from 0 to 65535"),
@@ -66,6 +66,11 @@ def test_all_problems_are_reported_at_once_each_with_its_place(file):
 def test_a_wrong_value_is_refused_with_a_sentence(setting, sentence):
     code, said = check("--set", setting)
     assert code == 78 and sentence in said and setting.split("=")[0] in said
+
+
+def test_a_relay_without_a_source_is_refused():
+    code, said = check("--set", "push.listen=off", "--set", "acked.listen=off")
+    assert code == 78 and "no source listens" in said
 
 
 def test_impossible_combinations_are_named_with_their_file_and_line(file):
@@ -97,7 +102,7 @@ def test_serve_refuses_other_machines_unless_insecure_is_said(start_relay, conte
 def test_a_port_in_use_is_named_and_the_exit_code_is_1(key, scheme):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         place = f"{scheme}://127.0.0.1:{taken.getsockname()[1]}"
-        settings = {name: "off" for name in ("publish", "stream", "http")}
+        settings = {name: "off" for name in ("acked", "publish", "stream", "http")}
         settings["push"] = "tcp://127.0.0.1:0"
         settings[key] = place
         done = xylem("serve", *(part for name, value in settings.items()

@@ -76,7 +76,8 @@ class Demo:
 
     def start_relay(self):
         settings = []
-        for key, port in (('push', 7600), ('publish', 7602), ('stream', 7603), ('http', 7680)):
+        for key, port in (('push', 7600), ('acked', 7601), ('publish', 7602), ('stream', 7603),
+                          ('http', 7680)):
             scheme = 'http' if key == 'http' else 'tcp'
             settings += ['--set', f'{key}.listen={scheme}://127.0.0.1:{port if free(port) else 0}']
         relay = self.start('relay', self.xylem, 'serve', *settings, stdout=subprocess.PIPE,

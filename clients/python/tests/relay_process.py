@@ -29,7 +29,7 @@ class Relay:
         """Start the relay; `subscriber` tells when it works."""
         with self._log.open('ab') as log:
             self._process = subprocess.Popen(
-                [BINARY, 'serve', '--set', f'push.listen={self.push}',
+                [BINARY, 'serve', '--set', f'push.listen={self.push}', '--set', 'acked.listen=off',
                  '--set', f'publish.listen={self.publish}',
                  '--set', f'stream.listen={self._stream}', '--set', 'http.listen=off'],
                 stdout=log, stderr=log)

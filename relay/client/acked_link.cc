@@ -1,0 +1,167 @@
+#include "relay/client/acked_link.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace xylem {
+namespace {
+
+// A relay that restarts is to be found again at once.
+constexpr int kReconnectMs = 100;
+constexpr int kReconnectMaxMs = 500;
+constexpr Duration kRefusedWaitMin = std::chrono::seconds(1);
+constexpr Duration kRefusedWaitMax = std::chrono::seconds(30);
+constexpr std::int64_t kControlFrameBytesMax = 128 << 10;
+
+}  // namespace
+
+AckedLink::AckedLink(Options options, Context& context, AckedSender& sender, Store& store,
+                     const Clock& clock)
+    : options_(std::move(options)),
+      context_(context),
+      sender_(sender),
+      store_(store),
+      log_(clock) {}
+
+bool AckedLink::open(Instant now) {
+  SocketOptions socket;
+  // The window bounds what waits; so a socket that takes nothing is one that is not connected.
+  socket.send_hwm = 0;
+  socket.frame_bytes_max = kControlFrameBytesMax;
+  socket.linger_ms = options_.linger_ms;
+  socket.immediate = true;
+  socket.reconnect_ms = kReconnectMs;
+  socket.reconnect_max_ms = kReconnectMaxMs;
+  auto made = Socket::open(socket_, context_, SocketKind::dealer, socket);
+  if (made) made = socket_->connect(options_.relay);
+  if (!made) {
+    refused(made.error().message, now);
+    return false;
+  }
+  fd_ = socket_->fd();
+  stage_ = Stage::connecting;
+  opened_at_ = heard_at_ = now;
+  return true;
+}
+
+void AckedLink::shut(Instant now, Duration wait) {
+  sender_.on_connected();
+  socket_.reset();
+  fd_ = -1;
+  stage_ = Stage::closed;
+  retry_at_ = now + wait;
+}
+
+void AckedLink::close() {
+  if (socket_) {
+    Frame bye(write_control(Bye{ByeReason::closing, {}}));
+    static_cast<void>(socket_->send(bye));
+  }
+  shut({}, Duration(0));
+}
+
+void AckedLink::say_hello() {
+  sender_.on_connected();
+  Frame hello(write_control(SourceHello{kAckedProtocol, options_.name, options_.source,
+                                        sender_.first_unacked(), options_.level}));
+  if (socket_->send(hello) == SendOutcome::sent) stage_ = Stage::said_hello;
+}
+
+// libzmq connects anew by itself and tells nobody; the relay then knows nothing of us.
+void AckedLink::notice_connection() {
+  if (!socket_->writable()) {
+    if (stage_ != Stage::connecting) sender_.on_connected();
+    stage_ = Stage::connecting;
+    return;
+  }
+  if (stage_ != Stage::connecting) return;
+  ++connections_;
+  say_hello();
+}
+
+std::size_t AckedLink::do_work(Instant now) {
+  if (!socket_ && (now < retry_at_ || !open(now))) return 0;
+  if (now - heard_at_ > options_.silence_max) {
+    // Also the way out of a protocol error, after which libzmq does not connect again.
+    shut(now, Duration(0));
+    return 1;
+  }
+  notice_connection();
+  const std::size_t read = read_controls(now);
+  return read + send_batches(now);
+}
+
+std::size_t AckedLink::read_controls(Instant now) {
+  std::size_t read = 0;
+  for (Frame frame; socket_ && read < kFramesPerTurn && socket_->receive(frame); ++read) {
+    if (const auto control = read_control(frame.bytes())) {
+      on_control(*control, now);
+    } else {
+      refused(control.error().message, now);
+    }
+  }
+  return read;
+}
+
+void AckedLink::on_control(const Control& control, Instant now) {
+  Result<void> taken;
+  if (const auto* welcome = std::get_if<SourceWelcome>(&control)) {
+    if (stage_ != Stage::said_hello) return;
+    taken = sender_.on_welcome(welcome->acked, now);
+    sender_.narrow_window(welcome->window_bytes);
+    frame_bytes_max_ = welcome->frame_bytes_max;
+    session_ = welcome->session;
+    stage_ = Stage::welcome;
+    backoff_ = Duration(0);
+    refusal_.clear();
+  } else if (const auto* ack = std::get_if<Ack>(&control)) {
+    if (stage_ != Stage::welcome || ack->session != session_) return;
+    taken = sender_.on_ack(ack->acked, now);
+    if (taken && ack->missing.value != 0) sender_.on_missing(ack->missing);
+  } else if (const auto* bye = std::get_if<Bye>(&control)) {
+    return on_bye(*bye, now);
+  }
+  if (!taken) return refused(taken.error().message, now);
+  heard_at_ = now;
+}
+
+void AckedLink::on_bye(const Bye& bye, Instant now) {
+  if (bye.reason == ByeReason::unknown_session) {
+    // Every frame of a window gets this answer; one Hello is enough.
+    if (stage_ == Stage::welcome) say_hello();
+    return;
+  }
+  if (bye.reason == ByeReason::closing) return shut(now, std::chrono::milliseconds(kReconnectMs));
+  refused(bye.text, now);
+}
+
+void AckedLink::refused(const std::string& why, Instant now) {
+  refusal_ = why;
+  log_.warn(why, fmt::format("{} says no to source '{}': {}", options_.relay.text(),
+                             printable(options_.name), printable(why)));
+  backoff_ = std::clamp(backoff_ * 2, kRefusedWaitMin, kRefusedWaitMax);
+  shut(now, backoff_);
+}
+
+std::size_t AckedLink::send_batches(Instant now) {
+  std::size_t sent = 0;
+  while (stage_ == Stage::welcome && sent < kFramesPerTurn) {
+    const auto number = sender_.next(now);
+    if (!number) break;
+    Frame frame(store_.batch(*number));
+    // It takes everything while it is connected; if it just lost that, a Hello comes first anyway.
+    if (socket_->send(frame) != SendOutcome::sent) break;
+    ++sent;
+  }
+  return sent;
+}
+
+bool AckedLink::has_work() {
+  if (!socket_) return false;
+  if (socket_->readable()) return true;
+  return socket_->writable() == (stage_ == Stage::connecting);
+}
+
+}  // namespace xylem

@@ -1,0 +1,291 @@
+#include "relay/ingest/acked_ingest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "relay/codec/batch_codec.h"
+
+namespace xylem {
+namespace {
+// The windows bound what is under way in bytes; these bound it for who does not keep to them.
+constexpr int kReceiveHwm = 128;
+constexpr int kSendHwm = 256;
+// Long enough for the last acks to leave when the relay stops.
+constexpr int kLingerMs = 1000;
+}  // namespace
+
+AckedIngest::AckedIngest(Options options, Context& context, SourceEdge& edge,
+                         const LogProgress* log, const Clock& clock)
+    : options_(std::move(options)),
+      context_(context),
+      edge_(edge),
+      log_progress_(log),
+      clock_(clock),
+      admission_(options_.admission, *this, *this),
+      sources_(options_.limits, static_cast<std::uint64_t>(clock.wall_us())),
+      log_(clock) {}
+
+void AckedIngest::recover(const std::map<std::uint64_t, BatchNumber>& newest) {
+  for (const auto& [source, number] : newest) sources_.recover({source}, number, clock_.now());
+}
+
+Result<void> AckedIngest::on_start() {
+  SocketOptions socket;
+  socket.receive_hwm = kReceiveHwm;
+  socket.send_hwm = kSendHwm;
+  socket.linger_ms = kLingerMs;
+  socket.frame_bytes_max =
+      static_cast<std::int64_t>(options_.admission.limits.message_bytes_max) * kPoliteFactor;
+  if (auto made = Socket::open(socket_, context_, SocketKind::router, socket); !made) return made;
+  for (const Address& address : options_.listen) {
+    XYLEM_TRY(Address bound, socket_->bind(address));
+    bound_.push_back(bound);
+  }
+  fd_ = socket_->fd();
+  return {};
+}
+
+std::size_t AckedIngest::do_work(Instant now) {
+  std::size_t work = settle();
+  work += read_frames(now);
+  work += answer(now);
+  if (work != 0) show();
+  return work;
+}
+
+std::size_t AckedIngest::read_frames(Instant now) {
+  std::size_t frames = 0;
+  const std::uint64_t pushed_before = pushed_;
+  Frame identity;
+  while (frames < kFramesPerTurn && edge_.room() >= admission_.batches_per_message_max() &&
+         socket_->receive(identity)) {
+    ++frames;
+    if (!identity.more()) continue;
+    const std::string peer(identity.text());
+    Frame frame;
+    if (!socket_->receive(frame)) break;
+    ++figures_.source.messages;
+    figures_.source.bytes += frame.bytes().size();
+    if (!frame.more()) {
+      at_hand_ = &frame;
+      on_frame(peer, frame, now);
+      continue;
+    }
+    for (Frame rest; socket_->receive(rest) && rest.more();) {
+    }
+    refuse_frame(peer, Refusal::bad_frames, frame, "a message has one frame here");
+  }
+  if (pushed_ != pushed_before) edge_.ring_consumer();
+  return frames;
+}
+
+void AckedIngest::on_frame(const std::string& peer, const Frame& frame, Instant now) {
+  is_control_frame(frame.bytes()) ? on_control(peer, frame, now) : on_batch_frame(peer, frame, now);
+}
+
+void AckedIngest::on_control(const std::string& peer, const Frame& frame, Instant now) {
+  const auto control = read_control(frame.bytes());
+  if (!control) {
+    return refuse_frame(peer, Refusal::wrong_identifier, frame, control.error().message);
+  }
+  if (const auto* hello = std::get_if<SourceHello>(&*control)) return on_hello(peer, *hello, now);
+  if (std::holds_alternative<Bye>(*control)) return sources_.disconnect(peer);
+  if (std::holds_alternative<Unknown>(*control)) return;
+  refuse_frame(peer, Refusal::wrong_identifier, frame, "a control that no source sends");
+}
+
+void AckedIngest::on_hello(const std::string& peer, const SourceHello& hello, Instant now) {
+  const auto welcome = sources_.on_hello(peer, hello, now);
+  if (!welcome) {
+    log_.warn("acked hello", fmt::format("acked refused source '{}': {}", printable(hello.name),
+                                         welcome.error().message));
+    static_cast<void>(say(peer, Bye{ByeReason::refused, welcome.error().message}));
+    return;
+  }
+  log_.warn(fmt::format("acked source {}", hello.name),
+            fmt::format("acked source '{}' connected, acks at {}", printable(hello.name),
+                        name_of(hello.level)));
+  static_cast<void>(say(peer, *welcome));
+}
+
+void AckedIngest::on_batch_frame(const std::string& peer, const Frame& frame, Instant now) {
+  SourceTable::Source* source = sources_.of_peer(peer);
+  if (source == nullptr) {
+    static_cast<void>(say(peer, Bye{ByeReason::unknown_session, "say SourceHello first"}));
+    return;
+  }
+  source->heard_at = now;
+  auto batch = read_batch(frame.bytes(), options_.admission.limits);
+  if (!batch) {
+    return refuse_frame(peer, batch.error(), frame, "a frame that is no sound batch");
+  }
+  if ((*batch)->stamped_origin().source != source->id) {
+    return refuse_frame(peer, Refusal::malformed_batch, frame,
+                        "a batch stamped with another source than the SourceHello's");
+  }
+  switch (source->receiver.on_batch((*batch)->stamped_origin().number)) {
+    case AckedReceiver::Verdict::take: return take(*source, std::move(*batch));
+    case AckedReceiver::Verdict::duplicate: ++figures_.duplicates; return;
+    case AckedReceiver::Verdict::hole: ++figures_.holes; return;
+  }
+}
+
+void AckedIngest::take(SourceTable::Source& source, std::unique_ptr<Batch> batch) {
+  const BatchOrigin origin = batch->stamped_origin();
+  admission_.admit_batch(std::move(batch));
+  admission_.flush();
+  hand_on(origin);
+  unstamped_.push_back({origin.source, origin.number, source.level, pushed_, {}});
+}
+
+// Admission's outlet: a frame with events to refuse may become several batches.
+void AckedIngest::on_batch(std::unique_ptr<Batch> batch) {
+  hand_on({});
+  held_ = std::move(batch);
+}
+
+void AckedIngest::hand_on(const BatchOrigin& origin) {
+  if (held_ == nullptr) return;
+  held_->set_origin(origin);
+  edge_.push(held_.release());
+  ++pushed_;
+}
+
+bool AckedIngest::is_done(const Pending& pending) const {
+  switch (pending.level) {
+    case AckLevel::received: return true;
+    case AckLevel::written: return pending.last <= log_progress_->written();
+    case AckLevel::synced: return pending.last <= log_progress_->synced();
+  }
+  return false;
+}
+
+// Finds out what has reached its level since. Returns how many batches moved on.
+std::size_t AckedIngest::settle() {
+  std::size_t moved = 0;
+  if (!unstamped_.empty()) {
+    const auto stamped = edge_.stamped();
+    for (; !unstamped_.empty() && unstamped_.front().pushed <= stamped.batches; ++moved) {
+      unstamped_.front().last = {stamped.last};
+      stamped_[static_cast<std::size_t>(unstamped_.front().level)].push_back(unstamped_.front());
+      unstamped_.pop_front();
+    }
+  }
+  for (std::deque<Pending>& waiting : stamped_) {
+    for (; !waiting.empty() && is_done(waiting.front()); ++moved) {
+      const Pending& done = waiting.front();
+      SourceTable::Source* source = sources_.find(done.source);
+      if (source != nullptr && done.number < source->receiver.next()) {
+        source->receiver.on_done(done.number);
+      }
+      ++figures_.acked;
+      waiting.pop_front();
+    }
+  }
+  return moved;
+}
+
+std::size_t AckedIngest::answer(Instant now) {
+  const bool heartbeat = now - last_heartbeat_ >= options_.limits.heartbeat;
+  if (heartbeat) last_heartbeat_ = now;
+  std::size_t said = heartbeat;
+  std::vector<std::string> gone;
+  sources_.for_connected([&](SourceTable::Source& source) {
+    auto answer = source.receiver.take_answer();
+    if (!answer && !heartbeat) return;
+    if (!answer) answer = AckedReceiver::Answer{source.receiver.acked(), std::nullopt};
+    const Ack ack{source.session, answer->acked, answer->missing.value_or(BatchNumber{})};
+    if (say(source.peer, ack) == SendOutcome::unreachable) gone.push_back(source.peer);
+    ++said;
+  });
+  for (const std::string& peer : gone) sources_.disconnect(peer);
+  return said;
+}
+
+// A queue that is full loses an Ack; the next one says as much and more.
+SendOutcome AckedIngest::say(const std::string& peer, const Control& control) {
+  Frame identity{std::string_view(peer)};
+  Frame frame(write_control(control));
+  const SendOutcome outcome = socket_->send(identity, true);
+  if (outcome == SendOutcome::sent) static_cast<void>(socket_->send(frame));
+  return outcome;
+}
+
+void AckedIngest::refuse_frame(const std::string& peer, Refusal why, const Frame& frame,
+                               std::string text) {
+  figures_.source.refuse(why);
+  const std::string from = frame.peer_address();
+  log_.warn(fmt::format("acked {} {}", name_of(why), from),
+            fmt::format("acked refused a frame of {} bytes from {}: {} ({})", frame.bytes().size(),
+                        from.empty() ? "a local socket" : from, text, name_of(why)));
+  static_cast<void>(say(peer, Bye{ByeReason::refused, fmt::format("{} ({})", text, name_of(why))}));
+  sources_.disconnect(peer);
+}
+
+void AckedIngest::on_refused(Refusal why, std::string_view key, std::size_t bytes) {
+  const std::string from = at_hand_->peer_address();
+  log_.warn(fmt::format("acked {} {}", name_of(why), from),
+            fmt::format("acked refused {} bytes under key '{}' from {}: {}", bytes, printable(key),
+                        from.empty() ? "a local socket" : from, name_of(why)));
+}
+
+bool AckedIngest::has_work() {
+  if (!unstamped_.empty() && unstamped_.front().pushed <= edge_.stamped().batches) return true;
+  for (const std::deque<Pending>& waiting : stamped_) {
+    if (!waiting.empty() && is_done(waiting.front())) return true;
+  }
+  if (!socket_->readable()) return false;
+  const std::size_t wanted = admission_.batches_per_message_max();
+  return edge_.room() >= wanted || !edge_.await_room(wanted);
+}
+
+void AckedIngest::wait_fds(std::vector<int>& fds) const { fds.push_back(fd_); }
+
+Agent::Drain AckedIngest::drain(Instant now) {
+  static_cast<void>(settle());
+  static_cast<void>(answer(now));
+  show();
+  const bool all_done =
+      unstamped_.empty() && std::all_of(stamped_.begin(), stamped_.end(),
+                                        [](const auto& waiting) { return waiting.empty(); });
+  return all_done ? Drain::finished : Drain::unfinished;
+}
+
+// What is not acknowledged is the source's still, so nothing is left behind here.
+std::uint64_t AckedIngest::on_stop() {
+  sources_.for_connected([&](SourceTable::Source& source) {
+    static_cast<void>(say(source.peer, Bye{ByeReason::closing, "the relay stops"}));
+  });
+  show();
+  socket_.reset();
+  return 0;
+}
+
+void AckedIngest::show() {
+  SourceFigures& admitted = admission_.figures();
+  figures_.source.accepted_events = admitted.accepted_events;
+  for (std::size_t i = 0; i < kRefusalCount; ++i) {
+    figures_.source.refused[i] += std::exchange(admitted.refused[i], 0);
+  }
+  figures_.pending = unstamped_.size();
+  for (const auto& waiting : stamped_) figures_.pending += waiting.size();
+  figures_.connected = sources_.connected();
+  shown_.publish(figures_);
+}
+
+void AckedIngest::sample(Samples& samples) const {
+  const Figures figures = shown_.read();
+  figures.source.sample("acked", samples);
+  const auto add = [&](Metric metric, std::uint64_t value) {
+    samples.push_back({metric, static_cast<double>(value), {}});
+  };
+  add(Metric::acked_duplicates, figures.duplicates);
+  add(Metric::acked_holes, figures.holes);
+  add(Metric::acked_batches, figures.acked);
+  add(Metric::acked_pending, figures.pending);
+  add(Metric::acked_sources, figures.connected);
+}
+
+}  // namespace xylem

@@ -1,0 +1,101 @@
+#include "relay/session/source_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace xylem {
+
+void SourceTable::recover(SourceId source, BatchNumber newest, Instant now) {
+  sources_.insert_or_assign(source.value, Source{.id = source,
+                                                 .receiver = AckedReceiver(newest.after(1)),
+                                                 .name = {},
+                                                 .peer = {},
+                                                 .heard_at = now});
+}
+
+Result<void> SourceTable::check(const SourceHello& hello) const {
+  if (hello.protocol != kAckedProtocol) {
+    return fail(ErrorCode::refused, fmt::format("protocol {} is spoken here, and not {}",
+                                                kAckedProtocol, hello.protocol));
+  }
+  if (hello.source.value == 0 || hello.first_unacked.value == 0) {
+    return fail(ErrorCode::refused, "a SourceHello names its source and its first batch, from 1");
+  }
+  if (hello.name.size() > 128) {
+    return fail(ErrorCode::refused, "a name has at most 128 bytes");
+  }
+  if (hello.level > limits_.level_max) {
+    return fail(ErrorCode::refused,
+                fmt::format("acks at '{}' take a spool, and this relay has none; it can "
+                            "acknowledge at 'received'",
+                            name_of(hello.level)));
+  }
+  return {};
+}
+
+// The one not heard of for longest goes; what it then sends again is taken for new.
+bool SourceTable::make_room(Instant now) {
+  if (sources_.size() < limits_.sources_max) return true;
+  const auto oldest =
+      std::min_element(sources_.begin(), sources_.end(), [](const auto& a, const auto& b) {
+        return std::pair(!a.second.peer.empty(), a.second.heard_at) <
+               std::pair(!b.second.peer.empty(), b.second.heard_at);
+      });
+  if (now - oldest->second.heard_at < kKept) return false;
+  peers_.erase(oldest->second.peer);
+  sources_.erase(oldest);
+  return true;
+}
+
+Result<SourceWelcome> SourceTable::on_hello(const std::string& peer, const SourceHello& hello,
+                                            Instant now) {
+  if (auto sound = check(hello); !sound) return tl::unexpected(sound.error());
+  auto known = sources_.find(hello.source.value);
+  if (known == sources_.end()) {
+    if (!make_room(now)) {
+      return fail(ErrorCode::refused,
+                  fmt::format("{} sources are as many as this relay knows", limits_.sources_max));
+    }
+    Source made{.id = hello.source,
+                .receiver = AckedReceiver(hello.first_unacked),
+                .name = {},
+                .peer = {},
+                .heard_at = now};
+    known = sources_.emplace(hello.source.value, std::move(made)).first;
+  }
+  disconnect(peer);  // it spoke for another source before
+  Source& source = known->second;
+  if (!source.peer.empty()) peers_.erase(source.peer);
+  peers_.emplace(peer, source.id);
+  source.receiver.on_hello(hello.first_unacked);
+  source.name = hello.name;
+  source.level = hello.level;
+  source.session = ++session_;
+  source.peer = peer;
+  source.heard_at = now;
+  using Milliseconds = std::chrono::duration<std::uint32_t, std::milli>;
+  return SourceWelcome{
+      kAckedProtocol,          source.session,
+      source.receiver.acked(), limits_.window_bytes,
+      limits_.frame_bytes_max, std::chrono::duration_cast<Milliseconds>(limits_.heartbeat).count()};
+}
+
+SourceTable::Source* SourceTable::of_peer(const std::string& peer) {
+  const auto known = peers_.find(peer);
+  return known == peers_.end() ? nullptr : find(known->second);
+}
+
+SourceTable::Source* SourceTable::find(SourceId id) {
+  const auto known = sources_.find(id.value);
+  return known == sources_.end() ? nullptr : &known->second;
+}
+
+void SourceTable::disconnect(const std::string& peer) {
+  const auto known = peers_.find(peer);
+  if (known == peers_.end()) return;
+  if (Source* source = find(known->second)) source->peer.clear();
+  peers_.erase(known);
+}
+
+}  // namespace xylem

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <unordered_map>
+
+#include "relay/base/clock.h"
+#include "relay/base/ids.h"
+#include "relay/base/result.h"
+#include "relay/codec/control_codec.h"
+#include "relay/session/acked_receiver.h"
+
+namespace xylem {
+
+// The sources of a relay's acked endpoint: what each has sent, and over which connection it is to
+// be answered. A source outlives its connections, so that what it sends again is known. No socket,
+// no clock. One owner thread. docs/protocol.md §7 has the rules.
+class SourceTable {
+ public:
+  struct Limits {
+    std::uint64_t window_bytes = std::uint64_t{8} << 20;
+    std::uint64_t frame_bytes_max = std::uint64_t{1} << 20;
+    std::size_t sources_max = 1024;
+    Duration heartbeat = std::chrono::seconds(1);
+    // The most that an Ack of this relay can mean: without a spool, received.
+    AckLevel level_max = AckLevel::received;
+  };
+  struct Source {
+    SourceId id;
+    AckedReceiver receiver;
+    std::string name;
+    AckLevel level = AckLevel::received;
+    std::uint64_t session = 0;
+    // ZeroMQ's routing id of its connection; empty while it has none. Never shown to anybody.
+    std::string peer;
+    Instant heard_at;
+  };
+
+  // `seed` makes session numbers, which tell sessions apart and grant nothing.
+  SourceTable(const Limits& limits, std::uint64_t seed) : limits_(limits), session_(seed) {}
+
+  // What the spool says that a source was acknowledged for, before the relay starts.
+  void recover(SourceId source, BatchNumber newest, Instant now);
+
+  // A connection introduces itself; its source is answered there from now on. Errors: refused.
+  [[nodiscard]] Result<SourceWelcome> on_hello(const std::string& peer, const SourceHello& hello,
+                                               Instant now);
+  // The source of a connection, or nullptr: then it is to say Hello.
+  [[nodiscard]] Source* of_peer(const std::string& peer);
+  [[nodiscard]] Source* find(SourceId id);
+  // The connection is gone; its source is kept.
+  void disconnect(const std::string& peer);
+
+  [[nodiscard]] std::size_t connected() const { return peers_.size(); }
+  [[nodiscard]] std::size_t size() const { return sources_.size(); }
+  [[nodiscard]] const Limits& limits() const { return limits_; }
+  // Calls `visit(Source&)` for each that has a connection.
+  template <class Visit>
+  void for_connected(Visit visit) {
+    for (auto& [id, source] : sources_) {
+      if (!source.peer.empty()) visit(source);
+    }
+  }
+
+ private:
+  // A source that was heard of within this is not forgotten for another.
+  static constexpr Duration kKept = std::chrono::minutes(1);
+
+  [[nodiscard]] Result<void> check(const SourceHello& hello) const;
+  [[nodiscard]] bool make_room(Instant now);
+
+  Limits limits_;
+  std::uint64_t session_;
+  std::unordered_map<std::uint64_t, Source> sources_;   // by SourceId; bounded by sources_max
+  std::map<std::string, SourceId, std::less<>> peers_;  // by routing id; one for each connection
+};
+
+}  // namespace xylem
