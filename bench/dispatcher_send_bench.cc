@@ -65,9 +65,9 @@ class Bench {
     const char* given = std::getenv("XYLEM_PUSH");
     if (given != nullptr) return *Address::parse(given);
     ConfigSources sources;
-    sources.assignments = {"push.listen=tcp://127.0.0.1:0", "acked.listen=off",
-                           "publish.listen=tcp://127.0.0.1:0",
-                           "stream.listen=tcp://127.0.0.1:0", "http.listen=off", "log.level=error"};
+    sources.assignments = {
+        "push.listen=tcp://127.0.0.1:0",   "acked.listen=off", "publish.listen=tcp://127.0.0.1:0",
+        "stream.listen=tcp://127.0.0.1:0", "http.listen=off",  "log.level=error"};
     node_ = std::make_unique<Node>(*load_config(sources), clock_);
     if (!node_->start()) std::abort();
     return node_->endpoints().front().second.front();

@@ -18,9 +18,14 @@ constexpr SourceLimits kTrusting{std::size_t{256} << 20, std::size_t{256} << 20}
 
 ReceiveSession::Options session_options(const Receiver::Options& options) {
   ReceiveSession::Options made;
-  made.hello = {
-      kStreamProtocol,       options.name,           options.patterns,     options.overflow,
-      options.tap_bytes_max, options.tap_events_max, options.credit_bytes, true};
+  Hello& hello = made.hello;
+  hello.name = options.name;
+  hello.patterns = options.patterns;
+  hello.overflow = options.overflow;
+  hello.tap_bytes_max = options.tap_bytes_max;
+  hello.tap_events_max = options.tap_events_max;
+  hello.credit_bytes = options.credit_bytes;
+  hello.shapes = true;
   made.answer_timeout = options.answer_timeout;
   return made;
 }

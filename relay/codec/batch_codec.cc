@@ -224,6 +224,23 @@ std::unique_ptr<Batch> write_batch(const BatchContents& contents) {
   });
 }
 
+std::unique_ptr<Batch> events_from(const Batch& batch, Sequence first) {
+  XYLEM_CHECK(!batch.is_shaped(), "events that stand alone");
+  std::vector<std::string_view> keys;
+  for (const BatchKey& key : batch.keys()) keys.push_back(key.text);
+  std::span<const EventEntry> wanted = batch.entries();
+  while (!wanted.empty() && batch.sequence_of(wanted.front()) < first) wanted = wanted.subspan(1);
+  auto rest = write_batch({keys, wanted, batch.bodies()});
+  rest->stamp(batch.epoch(), batch.first_sequence(), batch.received_us());
+  return rest;
+}
+
+std::unique_ptr<Batch> view_trusted(Slab slab, std::size_t frame_bytes) {
+  const std::span<std::byte> frame(slab.begin(), frame_bytes);
+  XYLEM_CHECK(is_batch_frame(frame), "a frame of our own");
+  return view_of(std::move(slab), frame);
+}
+
 std::unique_ptr<Batch> gather(const Batch& batch, const std::vector<bool>& key_wanted) {
   XYLEM_CHECK(key_wanted.size() == batch.keys().size(), "one wish per key");
   std::vector<std::uint16_t> key_renamed(key_wanted.size());

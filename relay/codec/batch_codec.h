@@ -41,4 +41,11 @@ struct BatchContents {
 [[nodiscard]] std::unique_ptr<Batch> gather(const Batch& batch,
                                             const std::vector<bool>& key_wanted);
 
+// The events of `batch` from this sequence on, likewise. REQUIRES a batch that is not shaped: what
+// an event of a shape says may lean on one before it.
+[[nodiscard]] std::unique_ptr<Batch> events_from(const Batch& batch, Sequence first);
+
+// A frame of our own, read back from where its checksum held. REQUIRES a sound frame.
+[[nodiscard]] std::unique_ptr<Batch> view_trusted(Slab slab, std::size_t frame_bytes);
+
 }  // namespace xylem

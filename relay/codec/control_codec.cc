@@ -25,7 +25,10 @@ Hello read(const wire::Hello& table) {
               table.tap_bytes_max(),
               table.tap_events_max(),
               table.credit_bytes(),
-              table.shapes()};
+              table.shapes(),
+              {table.resume_epoch()},
+              {table.resume_sequence()},
+              table.since_us()};
   if (table.patterns() != nullptr) {
     for (const flatbuffers::String* pattern : *table.patterns())
       hello.patterns.push_back(pattern->str());
@@ -102,7 +105,8 @@ struct BodyWriter {
             wire::CreateHello(out, hello.protocol, out.CreateString(hello.name),
                               out.CreateVectorOfStrings(hello.patterns),
                               static_cast<wire::Overflow>(hello.overflow), hello.tap_bytes_max,
-                              hello.tap_events_max, hello.credit_bytes, hello.shapes)
+                              hello.tap_events_max, hello.credit_bytes, hello.shapes,
+                              hello.resume_epoch.value, hello.resume_sequence.value, hello.since_us)
                 .Union()};
   }
   Written operator()(const Welcome& welcome) const {
@@ -162,18 +166,19 @@ std::string_view name_of(Overflow overflow) {
     case Overflow::drop_newest: return "drop_newest";
     case Overflow::block: return "block";
     case Overflow::disconnect: return "disconnect";
+    case Overflow::spill: return "spill";
   }
   return "unknown";
 }
 
 Result<Overflow> parse_overflow(std::string_view name) {
-  for (const Overflow known :
-       {Overflow::drop_oldest, Overflow::drop_newest, Overflow::block, Overflow::disconnect}) {
+  for (const Overflow known : {Overflow::drop_oldest, Overflow::drop_newest, Overflow::block,
+                               Overflow::disconnect, Overflow::spill}) {
     if (name == name_of(known)) return known;
   }
   return fail(ErrorCode::bad_configuration,
               fmt::format("'{}' is not an overflow policy; drop_oldest, drop_newest, block, "
-                          "disconnect are",
+                          "disconnect, spill are",
                           name));
 }
 
@@ -198,6 +203,7 @@ std::string_view name_of(GapReason reason) {
   switch (reason) {
     case GapReason::overflow: return "overflow";
     case GapReason::reconnect: return "reconnect";
+    case GapReason::retention: return "retention";
   }
   return "unknown";
 }

@@ -19,12 +19,12 @@ namespace xylem {
 inline constexpr std::uint16_t kStreamProtocol = 1;
 inline constexpr std::uint16_t kAckedProtocol = 1;
 
-enum class Overflow : std::uint8_t { drop_oldest, drop_newest, block, disconnect };
+enum class Overflow : std::uint8_t { drop_oldest, drop_newest, block, disconnect, spill };
 [[nodiscard]] std::string_view name_of(Overflow overflow);
 // The word of the configuration. Errors: bad_configuration, listing the words.
 [[nodiscard]] Result<Overflow> parse_overflow(std::string_view name);
 
-enum class GapReason : std::uint8_t { overflow, reconnect };
+enum class GapReason : std::uint8_t { overflow, reconnect, retention };
 [[nodiscard]] std::string_view name_of(GapReason reason);
 
 enum class ByeReason : std::uint8_t { closing, unknown_session, refused, too_slow, silent };
@@ -44,6 +44,11 @@ struct Hello {
   std::uint64_t tap_events_max = 0;
   std::uint64_t credit_bytes = 0;
   bool shapes = false;
+  // Where to begin, if not now: with an event (`resume_epoch` not 0), or with what was taken in at
+  // `since_us` (not 0), wall clock.
+  Epoch resume_epoch{};
+  Sequence resume_sequence{};
+  std::int64_t since_us = 0;
 };
 struct Welcome {
   std::uint16_t protocol = kStreamProtocol;

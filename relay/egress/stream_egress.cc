@@ -26,14 +26,17 @@ constexpr std::string_view kRefusedFrameNames[] = {"malformed", "unexpected", "h
 }  // namespace
 
 StreamEgress::StreamEgress(Options options, Context& context, SinkEdge& edge, Epoch epoch,
-                           const Clock& clock)
+                           const Clock& clock, OpenLog open_log)
     : options_(std::move(options)),
       context_(context),
       edge_(edge),
       epoch_(epoch),
+      clock_(clock),
+      open_log_(std::move(open_log)),
       log_(clock),
       // Session numbers tell sessions apart and grant nothing, so the epoch is seed enough.
-      session_ids_(epoch.value) {
+      session_ids_(epoch.value),
+      retention_(options_.retention) {
   limits_.publish(options_.limits);
 }
 
@@ -55,6 +58,7 @@ Result<void> StreamEgress::on_start() {
 std::size_t StreamEgress::do_work(Instant now) {
   std::size_t work = read_controls(now);
   work += take_batches();
+  work += catch_up();
   for (auto& [peer, subscriber] : subscribers_) work += serve(peer, *subscriber);
   if (now - last_review_ >= kReviewInterval) {
     review(now);
@@ -70,7 +74,9 @@ void StreamEgress::review(Instant now) {
   if (we_were_away) {
     for (auto& [peer, subscriber] : subscribers_) subscriber->session.excuse(now);
   }
+  retention_.trim(clock_.wall_us());
   probe_the_stuck();
+  look_for_the_slow();
   let_go_of_the_lost();
 }
 
@@ -79,13 +85,45 @@ std::size_t StreamEgress::take_batches() {
   // One by one, because each may fill a tap that blocks.
   for (std::array<const Batch*, 1> next; taken < kBatchesPerTurn && !taps_.blocked(); ++taken) {
     if (edge_.pop(next) == 0) break;
-    const BatchRef batch = BatchRef::adopt(next[0]);
-    next_ = batch->first_sequence().after(batch->size());
-    taps_.offer(batch);
+    offer(BatchRef::adopt(next[0]));
     // Credit may be free: a full tap is served before it is offered more.
     if (taps_.any_full()) return taken + 1;
   }
   return taken;
+}
+
+void StreamEgress::offer(const BatchRef& batch) {
+  for (auto& [peer, subscriber] : subscribers_) {
+    if (subscriber->behind || !subscriber->tap.spills()) continue;
+    taps_.remove(subscriber->tap);
+    subscriber->behind.emplace(way_back());
+    subscriber->behind->begin_at(epoch_, retention_.next());
+  }
+  retention_.add(batch);
+  taps_.offer(batch);
+}
+
+// Those who are behind get what their taps have room for, and join the others at the end.
+std::size_t StreamEgress::catch_up() {
+  std::size_t moved = 0;
+  std::uint64_t behind = 0;
+  for (auto& [peer, subscriber] : subscribers_) {
+    if (!subscriber->behind) continue;
+    moved += subscriber->catch_up(taps_, kBatchesPerTurn);
+    if (subscriber->behind->at_end() && !subscriber->tap.spills()) {
+      subscriber->behind.reset();
+      taps_.add(subscriber->tap, subscriber->session.filter());
+      ++moved;
+    } else {
+      ++behind;
+    }
+  }
+  behind_shown_.store(behind, std::memory_order_relaxed);
+  return moved;
+}
+
+WayBack StreamEgress::way_back() const {
+  return {epoch_, retention_, open_log_ ? open_log_() : nullptr};
 }
 
 std::size_t StreamEgress::serve(const std::string& peer, Subscriber& subscriber) {
@@ -157,6 +195,9 @@ void StreamEgress::on_hello(const std::string& peer, const Hello& hello, Instant
     session = fail(ErrorCode::refused, fmt::format("{} subscribers are as many as this relay takes",
                                                    options_.subscribers_max));
   }
+  if (session && session->overflow() == Overflow::spill && !open_log_) {
+    session = fail(ErrorCode::refused, "the policy spill takes a spool, and this relay has none");
+  }
   if (!session) {
     refused_[static_cast<std::size_t>(RefusedFrame::hello)].fetch_add(1, std::memory_order_relaxed);
     log_.warn("stream hello", fmt::format("stream refused subscriber '{}': {}",
@@ -170,11 +211,26 @@ void StreamEgress::on_hello(const std::string& peer, const Hello& hello, Instant
       subscriber.session.name().empty() ? "(unnamed)" : subscriber.session.name();
   subscriber.entry = board_.add(label, subscriber.session.filter().name(),
                                 std::string(name_of(subscriber.session.overflow())));
-  taps_.add(subscriber.tap, subscriber.session.filter());
+  begin_behind(subscriber, hello);
   subscribers_.emplace(peer, std::move(made));
   XYLEM_LOG(info, "stream subscriber '{}' wants {} ({})", label,
             printable(subscriber.session.filter().name()), subscriber.entry->overflow);
-  say(peer, subscriber.session.welcome(epoch_, next_));
+  const bool live = !subscriber.behind;
+  say(peer, subscriber.session.welcome(live ? epoch_ : subscriber.behind->epoch(),
+                                       live ? retention_.next() : subscriber.behind->sequence()));
+}
+
+// A subscriber that asks for the past begins there; any other is live at once.
+void StreamEgress::begin_behind(Subscriber& subscriber, const Hello& hello) {
+  if (hello.resume_epoch == Epoch{} && hello.since_us == 0) {
+    return taps_.add(subscriber.tap, subscriber.session.filter());
+  }
+  subscriber.behind.emplace(way_back());
+  if (hello.resume_epoch != Epoch{}) {
+    subscriber.behind->begin_at(hello.resume_epoch, hello.resume_sequence);
+  } else {
+    subscriber.behind->begin_since(hello.since_us);
+  }
 }
 
 void StreamEgress::on_credit(const std::string& peer, const Credit& credit, Instant now) {
@@ -190,19 +246,7 @@ void StreamEgress::on_credit(const std::string& peer, const Credit& credit, Inst
     return;
   }
   known->second->forget_consumed();
-  if (credit.answer) say(peer, Alive{epoch_, next_});
-}
-
-void StreamEgress::Subscriber::forget_consumed() {
-  while (!under_way.empty() && under_way.front().first <= session.consumed_bytes()) {
-    under_way.pop_front();
-  }
-}
-
-std::uint64_t StreamEgress::Subscriber::events_under_way() const {
-  std::uint64_t events = 0;
-  for (const auto& [end, count] : under_way) events += count;
-  return events;
+  if (credit.answer) say(peer, Alive{epoch_, retention_.next()});
 }
 
 SendOutcome StreamEgress::say(const std::string& peer, const Control& control) {
@@ -240,7 +284,33 @@ void StreamEgress::probe_the_stuck() {
       subscriber->unreachable |= tell_to_leave(peer) == SendOutcome::unreachable;
     }
     if (subscriber->tap.empty() || subscriber->session.may_send()) continue;
-    subscriber->unreachable |= say(peer, Alive{epoch_, next_}) == SendOutcome::unreachable;
+    subscriber->unreachable |=
+        say(peer, Alive{epoch_, retention_.next()}) == SendOutcome::unreachable;
+  }
+}
+
+void StreamEgress::look_for_the_slow() {
+  for (auto& [peer, subscriber] : subscribers_) {
+    Tap& tap = subscriber->tap;
+    const auto complaint = subscriber->review(now_, options_.block_deadline);
+    if (complaint == StreamSubscriber::Complaint::none) continue;
+    const double lag_s = static_cast<double>(clock_.wall_us() - tap.oldest_held_us()) / 1e6;
+    const std::string how_far =
+        fmt::format("{} events, {} bytes of {}, {:.1f} s behind", tap.ledger().held,
+                    tap.held_bytes(), tap.options().bytes_max, lag_s);
+    if (complaint == StreamSubscriber::Complaint::slow) {
+      XYLEM_LOG(warning, "stream subscriber '{}' is slow: {}; when its tap is full, {}",
+                subscriber->session.name(), how_far, name_of(tap.options().overflow));
+      continue;
+    }
+    XYLEM_LOG(warning,
+              "stream subscriber '{}' has held everything up for {} s ({}); it is demoted to "
+              "drop_oldest",
+              subscriber->session.name(),
+              std::chrono::duration_cast<std::chrono::seconds>(options_.block_deadline).count(),
+              how_far);
+    demoted_.fetch_add(1, std::memory_order_relaxed);
+    tap.demote();
   }
 }
 
@@ -264,7 +334,7 @@ StreamEgress::Subscribers::iterator StreamEgress::let_go(Subscribers::iterator a
   Tap& tap = at->second->tap;
   XYLEM_LOG(info, "stream subscriber '{}' is let go ({}) with {} events that it had not been sent",
             at->second->session.name(), name_of(bye.reason), tap.ledger().held);
-  if (const auto gap = tap.abandon(DropReason::disconnected)) say(at->first, *gap);
+  for (const Gap& gap : tap.abandon(DropReason::disconnected)) say(at->first, gap);
   say(at->first, bye);
   return remove(at);
 }
@@ -281,6 +351,7 @@ StreamEgress::Subscribers::iterator StreamEgress::remove(Subscribers::iterator a
 
 void StreamEgress::show() {
   subscribers_shown_.store(subscribers_.size(), std::memory_order_relaxed);
+  retained_bytes_.store(retention_.bytes(), std::memory_order_relaxed);
   for (const auto& [peer, subscriber] : subscribers_) {
     const Tap& tap = subscriber->tap;
     subscriber->entry->figures.publish(
@@ -293,6 +364,7 @@ bool StreamEgress::has_work() {
   // Asking may have taken in libzmq's word that there is room again, so those who wait for it try.
   std::size_t sent = 0;
   for (auto& [peer, subscriber] : subscribers_) {
+    if (subscriber->can_catch_up()) return true;
     if (subscriber->pipe_full) sent += serve(peer, *subscriber);
   }
   return sent != 0;
@@ -329,7 +401,7 @@ Agent::Drain StreamEgress::drain(Instant now) {
 std::uint64_t StreamEgress::on_stop() {
   std::uint64_t left = 0;
   for (std::array<const Batch*, 1> rest; edge_.pop(rest) != 0;) {
-    taps_.offer(BatchRef::adopt(rest[0]));
+    offer(BatchRef::adopt(rest[0]));
   }
   for (auto& [peer, subscriber] : subscribers_) {
     const std::uint64_t held = subscriber->tap.ledger().held;
@@ -339,7 +411,7 @@ std::uint64_t StreamEgress::on_stop() {
       XYLEM_LOG(warning, "stream subscriber '{}' was not sent {} events, and may not have read {}",
                 subscriber->session.name(), held, unread);
     }
-    if (const auto gap = subscriber->tap.abandon(DropReason::stopping)) say(peer, *gap);
+    for (const Gap& gap : subscriber->tap.abandon(DropReason::stopping)) say(peer, gap);
     if (!subscriber->told_to_leave) static_cast<void>(tell_to_leave(peer));
   }
   show();
@@ -352,6 +424,12 @@ void StreamEgress::sample(Samples& samples, std::int64_t now_us) const {
   samples.push_back({Metric::stream_subscribers,
                      static_cast<double>(subscribers_shown_.load(std::memory_order_relaxed)),
                      {}});
+  const auto add = [&](Metric metric, const std::atomic<std::uint64_t>& value) {
+    samples.push_back({metric, static_cast<double>(value.load(std::memory_order_relaxed)), {}});
+  };
+  add(Metric::stream_behind, behind_shown_);
+  add(Metric::stream_demoted, demoted_);
+  add(Metric::stream_retained_bytes, retained_bytes_);
   for (std::size_t i = 0; i < kRefusedFrames; ++i) {
     samples.push_back({Metric::stream_refused,
                        static_cast<double>(refused_[i].load(std::memory_order_relaxed)),

@@ -2,7 +2,7 @@
 
 #include <array>
 #include <atomic>
-#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,8 +12,11 @@
 
 #include "relay/agent/agent.h"
 #include "relay/base/log.h"
+#include "relay/egress/stream_subscriber.h"
+#include "relay/egress/way_back.h"
 #include "relay/metrics/published.h"
 #include "relay/pipeline/edge.h"
+#include "relay/pipeline/retention.h"
 #include "relay/pipeline/tap_board.h"
 #include "relay/pipeline/tap_set.h"
 #include "relay/session/subscription_session.h"
@@ -22,15 +25,23 @@
 namespace xylem {
 
 // The stream endpoint (ZMQ ROUTER; docs/protocol.md §5): each subscriber has a session and a tap,
-// gets batches as its credit allows, and a gap notice in the place of what its tap let go of.
+// gets batches as its credit allows, and a gap notice in the place of what its tap let go of. One
+// that asks for the past gets that first, from memory or from the relay's log.
 class StreamEgress final : public Agent {
  public:
   struct Options {
     std::vector<Address> listen;
     SubscriptionSession::Limits limits;
     std::size_t subscribers_max = 1024;
+    Retention::Options retention;
+    // A subscriber with the policy `block` that has held everything up for so long is demoted to
+    // drop_oldest; 0: never.
+    Duration block_deadline = std::chrono::seconds(30);
   };
-  StreamEgress(Options options, Context& context, SinkEdge& edge, Epoch epoch, const Clock& clock);
+  // Opens the relay's log for a subscriber that goes back further than memory; empty without one.
+  using OpenLog = std::function<std::unique_ptr<LogHistory>()>;
+  StreamEgress(Options options, Context& context, SinkEdge& edge, Epoch epoch, const Clock& clock,
+               OpenLog open_log = {});
 
   [[nodiscard]] std::string_view name() const override { return "stream"; }
   [[nodiscard]] Result<void> on_start() override;
@@ -48,22 +59,7 @@ class StreamEgress final : public Agent {
   void set_limits(const SubscriptionSession::Limits& limits) { limits_.publish(limits); }
 
  private:
-  struct Subscriber {
-    Subscriber(SubscriptionSession made, Tap::Options options)
-        : session(std::move(made)), tap(options) {}
-    SubscriptionSession session;
-    Tap tap;
-    std::shared_ptr<TapEntry> entry;
-    // Frames sent and not yet known to be consumed: where each ends in sent bytes, and its events.
-    // Bounded by credit.
-    std::deque<std::pair<std::uint64_t, std::uint64_t>> under_way;
-    bool unreachable = false;
-    bool pipe_full = false;  // libzmq's queue to it had no room for what was last tried
-    bool told_to_leave = false;
-
-    void forget_consumed();
-    [[nodiscard]] std::uint64_t events_under_way() const;
-  };
+  using Subscriber = StreamSubscriber;
   enum class RefusedFrame : std::uint8_t { malformed, unexpected, hello, credit };
   static constexpr std::size_t kRefusedFrames = 4;
   static constexpr std::int64_t kControlFrameBytesMax = 128 << 10;
@@ -86,9 +82,14 @@ class StreamEgress final : public Agent {
 
   std::size_t take_batches();
   std::size_t serve(const std::string& peer, Subscriber& subscriber);
+  void offer(const BatchRef& batch);
+  std::size_t catch_up();
+  void begin_behind(Subscriber& subscriber, const Hello& hello);
+  [[nodiscard]] WayBack way_back() const;
   [[nodiscard]] bool send_front(const std::string& peer, Subscriber& subscriber);
   void let_go_of_the_lost();  // whoever is gone, silent or too slow
   void probe_the_stuck();
+  void look_for_the_slow();
   void review(Instant now);
   Subscribers::iterator let_go(Subscribers::iterator subscriber, const Bye& bye);
   Subscribers::iterator remove(Subscribers::iterator subscriber);
@@ -98,6 +99,8 @@ class StreamEgress final : public Agent {
   Context& context_;
   SinkEdge& edge_;
   Epoch epoch_;
+  const Clock& clock_;
+  OpenLog open_log_;
   DistinctLog log_;
   Published<SubscriptionSession::Limits> limits_;
   std::optional<Socket> socket_;
@@ -107,13 +110,16 @@ class StreamEgress final : public Agent {
 
   Subscribers subscribers_;  // by ZeroMQ routing id; libzmq makes these, and they are never shown
   TapSet taps_;
-  Sequence next_{1};  // the first sequence that has not passed here
+  Retention retention_;  // whose next() is the first sequence that has not passed here
   Instant last_review_;
   Instant now_;  // of the last review
   bool stopping_ = false;
 
   TapBoard board_{"stream"};
   std::atomic<std::uint64_t> subscribers_shown_{0};
+  std::atomic<std::uint64_t> demoted_{0};
+  std::atomic<std::uint64_t> behind_shown_{0};
+  std::atomic<std::uint64_t> retained_bytes_{0};
   std::array<std::atomic<std::uint64_t>, kRefusedFrames> refused_{};
 };
 

@@ -39,6 +39,9 @@ enum class Metric : std::uint8_t {
   tap_lag,
   tap_delivered_bytes,
   stream_subscribers,
+  stream_behind,
+  stream_demoted,
+  stream_retained_bytes,
   stream_refused,
   publish_subscriptions,
   agent_heartbeat_age,
@@ -46,7 +49,7 @@ enum class Metric : std::uint8_t {
   agent_missed_wakeups,
   reloads,
 };
-inline constexpr std::size_t kMetricCount = 33;
+inline constexpr std::size_t kMetricCount = 36;
 
 enum class MetricType : std::uint8_t { counter, gauge };
 

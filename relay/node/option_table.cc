@@ -3,159 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
-#include "relay/base/limits.h"
+#include "relay/node/option_kinds.h"
 
 namespace xylem {
 namespace {
 
-Result<std::string> one_text(const OptionValue& value) {
-  if (!value.is_list && value.texts.size() == 1) return value.texts.front();
-  return fail(ErrorCode::bad_configuration, "takes one value, not a list");
-}
-
-std::string toml_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
-}
-
-// Each kind of option is a pair of functions over a place in Config.
-
-template <class Place>
-OptionRow addresses(std::string_view key, std::string_view sentence, Place place) {
-  return {key,
-          "address, list of addresses, or \"off\"",
-          sentence,
-          false,
-          [place](Config& config, const OptionValue& value) -> Result<void> {
-            std::vector<Address> parsed;
-            for (const std::string& text : value.texts) {
-              if (text == "off" && value.texts.size() == 1) break;
-              XYLEM_TRY(Address address, Address::parse(text));
-              parsed.push_back(address);
-            }
-            place(config) = parsed;
-            return {};
-          },
-          [place](const Config& config) {
-            std::vector<std::string> texts;
-            for (const Address& address : place(const_cast<Config&>(config))) {
-              texts.push_back(toml_text(address.text()));
-            }
-            if (texts.size() == 1) return texts.front();
-            return texts.empty() ? std::string("\"off\"")
-                                 : fmt::format("[{}]", fmt::join(texts, ", "));
-          }};
-}
-
-struct Bounds {
-  std::uint64_t least;
-  std::uint64_t most;
-};
-
-template <class Place>
-OptionRow bytes(std::string_view key, std::string_view sentence, bool reloadable, Place place,
-                Bounds bounds) {
-  return {key,
-          "bytes, or a number with KiB, MiB, GiB",
-          sentence,
-          reloadable,
-          [place, bounds](Config& config, const OptionValue& value) -> Result<void> {
-            XYLEM_TRY(const std::string text, one_text(value));
-            std::uint64_t parsed = 0;
-            if (!parse_bytes(text.c_str(), parsed)) {
-              return fail(
-                  ErrorCode::bad_configuration,
-                  fmt::format("'{}' is not a size; write 4096, \"64KiB\" or \"1MiB\"", text));
-            }
-            if (parsed < bounds.least || parsed > bounds.most) {
-              return fail(ErrorCode::bad_configuration,
-                          fmt::format("must be from {} to {} bytes", bounds.least, bounds.most));
-            }
-            place(config) = static_cast<std::decay_t<decltype(place(config))>>(parsed);
-            return {};
-          },
-          [place](const Config& config) {
-            const auto value = static_cast<std::uint64_t>(place(const_cast<Config&>(config)));
-            if (value != 0 && value % (1 << 20) == 0) return fmt::format("\"{}MiB\"", value >> 20);
-            if (value != 0 && value % (1 << 10) == 0) return fmt::format("\"{}KiB\"", value >> 10);
-            return fmt::format("{}", value);
-          }};
-}
-
-template <class Place>
-OptionRow count(std::string_view key, std::string_view sentence, bool reloadable, Place place,
-                Bounds bounds) {
-  return {key,
-          "count",
-          sentence,
-          reloadable,
-          [place, bounds](Config& config, const OptionValue& value) -> Result<void> {
-            XYLEM_TRY(const std::string text, one_text(value));
-            std::uint64_t parsed = 0;
-            const char* end = text.data() + text.size();
-            const auto [last, failure] = std::from_chars(text.data(), end, parsed);
-            if (failure != std::errc{} || last != end) {
-              return fail(ErrorCode::bad_configuration,
-                          fmt::format("'{}' is not a whole number", text));
-            }
-            if (parsed < bounds.least || parsed > bounds.most) {
-              return fail(ErrorCode::bad_configuration,
-                          fmt::format("must be from {} to {}", bounds.least, bounds.most));
-            }
-            place(config) = static_cast<std::decay_t<decltype(place(config))>>(parsed);
-            return {};
-          },
-          [place](const Config& config) {
-            return fmt::format("{}", place(const_cast<Config&>(config)));
-          }};
-}
-
-Result<Duration> parse_duration(const std::string& text) {
-  double amount = 0;
-  const char* end = text.data() + text.size();
-  const auto [last, failure] = std::from_chars(text.data(), end, amount);
-  const std::string_view unit(last, static_cast<std::size_t>(end - last));
-  const double seconds = unit == "ms"  ? 1e-3
-                         : unit == "s" ? 1
-                         : unit == "m" ? 60
-                         : unit == "h" ? 3600
-                                       : 0;
-  if (failure != std::errc{} || seconds == 0 || !(amount >= 0 && amount * seconds < 1e6)) {
-    return fail(
-        ErrorCode::bad_configuration,
-        fmt::format("'{}' is not a duration; write \"250ms\", \"5s\", \"2m\" or \"1h\"", text));
-  }
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(amount * seconds));
-}
-
-template <class Place>
-OptionRow duration(std::string_view key, std::string_view sentence, Duration least, Place place) {
-  return {key,
-          "duration with ms, s, m or h",
-          sentence,
-          true,
-          [place, least](Config& config, const OptionValue& value) -> Result<void> {
-            XYLEM_TRY(const std::string text, one_text(value));
-            XYLEM_TRY(const Duration parsed, parse_duration(text));
-            if (parsed < least) {
-              return fail(ErrorCode::bad_configuration,
-                          fmt::format("must be at least {} ms", least.count() / 1'000'000));
-            }
-            place(config) = parsed;
-            return {};
-          },
-          [place](const Config& config) {
-            const Duration value = place(const_cast<Config&>(config));
-            const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(value).count();
-            return ms % 1000 == 0 ? fmt::format("\"{}s\"", ms / 1000) : fmt::format("\"{}ms\"", ms);
-          }};
-}
+using namespace option;
 
 OptionRow publish_overflow() {
   return {
@@ -194,11 +48,7 @@ OptionRow log_level() {
           }};
 }
 
-constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
-constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
-
-std::vector<OptionRow> make_table() {
-  std::vector<OptionRow> rows;
+void add_push(std::vector<OptionRow>& rows) {
   rows.push_back(addresses(
       "push.listen", "Where workers push their events (ZeroMQ PULL).",
       [](Config & c) -> auto& { return c.push.listen; }));
@@ -219,6 +69,9 @@ std::vector<OptionRow> make_table() {
   rows.push_back(count("push.receive_hwm",
                        "Messages per sender that wait in ZeroMQ before the sender feels it.", false,
                        [](Config & c) -> auto& { return c.push.receive_hwm; }, {1, 1'000'000}));
+}
+
+void add_acked(std::vector<OptionRow>& rows) {
   rows.push_back(addresses(
       "acked.listen",
       "Where sources connect whose batches must arrive: acknowledged, once, in order (ROUTER).",
@@ -231,12 +84,18 @@ std::vector<OptionRow> make_table() {
   rows.push_back(
       count("acked.sources_max", "Sources that the relay remembers, to know what they sent before.",
             false, [](Config & c) -> auto& { return c.acked.limits.sources_max; }, {1, 1'000'000}));
+}
+
+void add_publish(std::vector<OptionRow>& rows) {
   rows.push_back(addresses(
       "publish.listen", "Where any ZeroMQ SUB can subscribe by prefix (XPUB).",
       [](Config & c) -> auto& { return c.publish.listen; }));
   rows.push_back(count("publish.send_hwm", "Events per subscriber that wait in ZeroMQ.", false,
                        [](Config & c) -> auto& { return c.publish.send_hwm; }, {1, 10'000'000}));
   rows.push_back(publish_overflow());
+}
+
+void add_stream(std::vector<OptionRow>& rows) {
   rows.push_back(addresses(
       "stream.listen", "Where stream subscribers connect: patterns, credit, gap notices (ROUTER).",
       [](Config & c) -> auto& { return c.stream.listen; }));
@@ -265,6 +124,21 @@ std::vector<OptionRow> make_table() {
       "Silence after which a subscriber is let go, with what was held for it.",
       std::chrono::milliseconds(100),
       [](Config & c) -> auto& { return c.stream.limits.idle_timeout; }));
+  rows.push_back(duration(
+      "stream.block_deadline",
+      "How long a subscriber with the policy block may hold everything up before it is demoted to "
+      "drop_oldest; 0s: for ever.",
+      Duration(0), [](Config & c) -> auto& { return c.stream.block_deadline; }, kFixed));
+  rows.push_back(bytes("stream.retention_bytes",
+                       "Bytes of the newest batches kept in memory for subscribers that come back.",
+                       false, [](Config & c) -> auto& { return c.stream.retention.bytes_max; },
+                       {0, 64 * kGiB}));
+  rows.push_back(duration(
+      "stream.retention_age", "And for how long.", Duration(0),
+      [](Config & c) -> auto& { return c.stream.retention.age_max; }, kFixed));
+}
+
+void add_the_rest(std::vector<OptionRow>& rows) {
   rows.push_back(addresses(
       "http.listen", "Metrics, health and API for people and probes.",
       [](Config & c) -> auto& { return c.http.listen; }));
@@ -277,6 +151,11 @@ std::vector<OptionRow> make_table() {
       "node.drain_deadline", "After SIGTERM, how long to go on delivering what was accepted.",
       Duration(0), [](Config & c) -> auto& { return c.drain_deadline; }));
   rows.push_back(log_level());
+}
+
+std::vector<OptionRow> make_table() {
+  std::vector<OptionRow> rows;
+  for (const auto add : {add_push, add_acked, add_publish, add_stream, add_the_rest}) add(rows);
   return rows;
 }
 

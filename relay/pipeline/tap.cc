@@ -10,6 +10,9 @@ namespace {
 // What a queued batch costs besides its frame, so that a queue of tiny batches is bounded as well.
 constexpr std::uint64_t kBatchOverheadBytes = 256;
 
+// A gap whose count is not known stays one of its own, or the sum would claim to be exact.
+bool can_merge(const Gap& a, const Gap& b) { return a.epoch == b.epoch && a.reason == b.reason; }
+
 void merge(Gap& into, const Gap& gap) {
   into.first = std::min(into.first, gap.first);
   into.last = std::max(into.last, gap.last);
@@ -41,7 +44,7 @@ void Tap::offer(std::uint64_t offered, const BatchRef& matched) {
     ledger_.dropped[static_cast<std::size_t>(DropReason::overflow_newest)] += events;
     const Gap gap = gap_of(*matched);
     auto* last = items_.empty() ? nullptr : std::get_if<Gap>(&items_.back());
-    if (last != nullptr) {
+    if (last != nullptr && can_merge(*last, gap)) {
       merge(*last, gap);
     } else {
       items_.emplace_back(gap);
@@ -55,21 +58,21 @@ void Tap::offer(std::uint64_t offered, const BatchRef& matched) {
 }
 
 void Tap::let_go_of_oldest() {
-  Gap gap{};
-  if (const auto* earlier = std::get_if<Gap>(&items_.front())) {
-    gap = *earlier;
-    items_.pop_front();
-  }
-  const Batch& oldest = *std::get<BatchRef>(items_.front());
+  // Gaps that were noted may stand before it.
+  const auto at = std::find_if(items_.begin(), items_.end(), [](const Item& item) {
+    return std::holds_alternative<BatchRef>(item);
+  });
+  const Batch& oldest = *std::get<BatchRef>(*at);
   ledger_.drop_held(DropReason::overflow_oldest, oldest.size());
   held_bytes_ -= cost_of(oldest);
-  const Gap more = gap_of(oldest);
-  if (gap.count == 0) {
-    gap = more;
+  const Gap gap = gap_of(oldest);
+  auto* before = at == items_.begin() ? nullptr : std::get_if<Gap>(&*std::prev(at));
+  if (before != nullptr && can_merge(*before, gap)) {
+    merge(*before, gap);
+    items_.erase(at);
   } else {
-    merge(gap, more);
+    *at = gap;
   }
-  items_.front() = gap;
 }
 
 void Tap::delivered() {
@@ -82,21 +85,21 @@ void Tap::delivered() {
   items_.pop_front();
 }
 
-std::optional<Gap> Tap::abandon(DropReason reason) {
-  std::optional<Gap> all;
+std::vector<Gap> Tap::abandon(DropReason reason) {
+  std::vector<Gap> gaps;
   for (const Item& item : items_) {
     const auto* batch = std::get_if<BatchRef>(&item);
     const Gap gap = batch != nullptr ? gap_of(**batch) : std::get<Gap>(item);
-    if (all) {
-      merge(*all, gap);
+    if (!gaps.empty() && can_merge(gaps.back(), gap)) {
+      merge(gaps.back(), gap);
     } else {
-      all = gap;
+      gaps.push_back(gap);
     }
   }
   ledger_.drop_held(reason, ledger_.held);
   held_bytes_ = 0;
   items_.clear();
-  return all;
+  return gaps;
 }
 
 std::int64_t Tap::oldest_held_us() const {

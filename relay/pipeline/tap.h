@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "relay/base/clock.h"
 #include "relay/codec/control_codec.h"
@@ -31,21 +32,28 @@ class Tap {
   // A tap that is not full takes any batch, so the bounds can be exceeded by one.
   void offer(std::uint64_t offered, const BatchRef& matched);
 
+  // Before what is offered next something is missing that never came by here.
+  void note(const Gap& gap) { items_.emplace_back(gap); }
+
   // At a bound. With `block` the sink then takes nothing more from its ring; with `disconnect` it
-  // ends the subscription; the other policies are applied by offer() itself.
+  // ends the subscription, with `spill` it offers nothing more until there is room again; the other
+  // policies are applied by offer() itself.
   [[nodiscard]] bool full() const {
     return held_bytes_ >= options_.bytes_max || ledger_.held >= options_.events_max;
   }
   [[nodiscard]] bool blocks() const { return options_.overflow == Overflow::block && full(); }
+  [[nodiscard]] bool spills() const { return options_.overflow == Overflow::spill && full(); }
   [[nodiscard]] bool must_disconnect() const { return overrun_; }
+  // It has blocked for long enough: from now on it lets go of its oldest.
+  void demote() { options_.overflow = Overflow::drop_oldest; }
+  [[nodiscard]] const Options& options() const { return options_; }
 
   [[nodiscard]] bool empty() const { return items_.empty(); }
   [[nodiscard]] const Item& front() const { return items_.front(); }
   // The front has been handed to the consumer.
   void delivered();
-  // Everything held is let go of, for `reason`; returns the one gap that this makes of it, or
-  // nothing if nothing was held.
-  std::optional<Gap> abandon(DropReason reason);
+  // Everything held is let go of, for `reason`; returns the gap that this makes of each epoch's.
+  std::vector<Gap> abandon(DropReason reason);
 
   [[nodiscard]] const Ledger& ledger() const { return ledger_; }
   [[nodiscard]] std::uint64_t held_bytes() const { return held_bytes_; }

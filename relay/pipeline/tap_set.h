@@ -21,6 +21,8 @@ class TapSet {
   void remove(Tap& tap);
 
   void offer(const BatchRef& batch);
+  // What the filter wants of the batch; nothing if that is nothing.
+  [[nodiscard]] BatchRef select(const TopicFilter& filter, const BatchRef& batch);
   // True while a tap with the policy `block` is full: then nothing may be offered.
   [[nodiscard]] bool blocked() const;
   [[nodiscard]] bool any_full() const;
@@ -32,7 +34,6 @@ class TapSet {
     std::vector<Tap*> taps;
   };
   [[nodiscard]] bool any(bool (Tap::*holds)() const) const;
-  BatchRef select(const TopicFilter& filter, const BatchRef& batch);
 
   std::map<std::string, Group> groups_;  // by the filter's name
   std::vector<bool> key_wanted_;         // reused between batches

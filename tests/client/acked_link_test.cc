@@ -25,8 +25,7 @@ class AckedLinkTest : public ::testing::Test, public AckedLink::Store {
   }
   void offer(std::size_t batches) {
     for (; batches != 0; --batches) {
-      const std::string body =
-          fmt::format(R"({{"type":"task-sent","n":{}}})", kept.size() + 1);
+      const std::string body = fmt::format(R"({{"type":"task-sent","n":{}}})", kept.size() + 1);
       auto batch = testing::batch_of({{"task.sent", body}});
       batch->stamp_for_link({95}, {kept.size() + 1});
       kept.emplace_back(std::move(batch));

@@ -31,6 +31,17 @@ TEST(ControlCodec, CarriesAHello) {
   EXPECT_EQ(hello.credit_bytes, UINT64_MAX);
 }
 
+TEST(ControlCodec, CarriesWhereAHelloWantsToBegin) {
+  Hello hello;
+  hello.resume_epoch = {UINT64_MAX};
+  hello.resume_sequence = {9};
+  hello.since_us = -1;
+  const Hello read = sent_and_read(hello);
+  EXPECT_EQ(read.resume_epoch, Epoch{UINT64_MAX});
+  EXPECT_EQ(read.resume_sequence, Sequence{9});
+  EXPECT_EQ(read.since_us, -1);
+}
+
 TEST(ControlCodec, CarriesTheLargestHelloThatIsAllowed) {
   const Hello large{.name = std::string(128, 'n'),
                     .patterns = std::vector<std::string>(kPatternsPerSubscriberMax,
@@ -150,14 +161,14 @@ TEST(ControlCodec, RefusesAFrameOfMoreThanItsLimit) {
 TEST(ControlCodec, RefusesAnOverflowPolicyThatItDoesNotKnow) {
   int refused = 0;
   Hello hello;
-  hello.overflow = Overflow::disconnect;
+  hello.overflow = Overflow::spill;
   Bytes frame = write_control(hello);
   for (std::byte& byte : frame) {
-    if (byte != std::byte{3}) continue;  // Overflow.disconnect
-    byte = std::byte{4};
+    if (byte != std::byte{4}) continue;  // Overflow.spill
+    byte = std::byte{5};
     const auto read = read_control(frame);
     refused += !read && read.error().message.find("overflow policy") != std::string::npos;
-    byte = std::byte{3};
+    byte = std::byte{4};
   }
   EXPECT_EQ(refused, 1) << "the premise: one of those bytes was the policy";
 }
@@ -198,11 +209,11 @@ TEST(ControlCodec, DoesNoHarmWithBitsFlipped) {
 }
 
 TEST(Overflow, IsParsedFromItsName) {
-  for (const Overflow overflow :
-       {Overflow::drop_oldest, Overflow::drop_newest, Overflow::block, Overflow::disconnect}) {
+  for (const Overflow overflow : {Overflow::drop_oldest, Overflow::drop_newest, Overflow::block,
+                                  Overflow::disconnect, Overflow::spill}) {
     EXPECT_EQ(parse_overflow(name_of(overflow)).value(), overflow);
   }
-  EXPECT_EQ(parse_overflow("spill").error().code, ErrorCode::bad_configuration);
+  EXPECT_EQ(parse_overflow("drop").error().code, ErrorCode::bad_configuration);
   EXPECT_NE(parse_overflow("x").error().message.find("drop_newest"), std::string::npos);
 }
 

@@ -102,7 +102,8 @@ TEST_F(ConfigTest, RefusesToListenBeyondThisMachineUnlessToldTo) {
 }
 
 TEST_F(ConfigTest, RefusesImpossibleCombinations) {
-  EXPECT_NE(problems_of("[push]\nlisten = 'off'\n").find("no event could ever come in"),
+  EXPECT_NE(problems_of("[push]\nlisten = 'off'\n[acked]\nlisten = 'off'\n")
+                .find("no event could ever come in"),
             std::string::npos);
   EXPECT_NE(problems_of("[push]\nlisten = 'tcp://127.0.0.1:7603'\n").find("already taken by"),
             std::string::npos);

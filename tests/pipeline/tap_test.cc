@@ -141,9 +141,9 @@ TEST_F(TapTest, WantsToBeDisconnectedOnceItOverflows) {
   EXPECT_FALSE(tap->must_disconnect());
   offer(3, 1);
   EXPECT_TRUE(tap->must_disconnect());
-  const auto gap = tap->abandon(DropReason::disconnected);
-  ASSERT_TRUE(gap);
-  EXPECT_EQ(told(*gap), "gap 1-3:3 ") << "what was held and what had not been taken, as one";
+  const auto gaps = tap->abandon(DropReason::disconnected);
+  ASSERT_EQ(gaps.size(), 1u);
+  EXPECT_EQ(told(gaps[0]), "gap 1-3:3 ") << "what was held and what had not been taken, as one";
   EXPECT_TRUE(tap->empty());
   EXPECT_EQ(dropped(DropReason::disconnected), 2u);
   EXPECT_EQ(dropped(DropReason::overflow_newest), 1u);
@@ -153,11 +153,55 @@ TEST_F(TapTest, WantsToBeDisconnectedOnceItOverflows) {
 
 TEST_F(TapTest, LetsGoOfNothingWithoutAGap) {
   make(Overflow::drop_oldest, 10);
-  EXPECT_FALSE(tap->abandon(DropReason::stopping));
+  EXPECT_TRUE(tap->abandon(DropReason::stopping).empty());
   offer(1, 2);
   tap->delivered();
-  EXPECT_FALSE(tap->abandon(DropReason::stopping));
+  EXPECT_TRUE(tap->abandon(DropReason::stopping).empty());
   EXPECT_EQ(dropped(DropReason::stopping), 0u);
+}
+
+// What was missing before it came here has its own place and reason, and an unknown count stays
+// one.
+TEST_F(TapTest, KeepsANotedGapInItsPlace) {
+  make(Overflow::drop_oldest, 2);
+  const Gap lost{{7}, {1}, {9}, 0, GapReason::retention};
+  tap->note(lost);
+  offer(10, 1);
+  offer(11, 1);
+  offer(12, 1);
+  EXPECT_EQ(delivered(), "gap 1-9:0 gap 10-10:1 11-11:1 12-12:1 ");
+  EXPECT_EQ(dropped(DropReason::overflow_oldest), 1u);
+}
+
+TEST_F(TapTest, TellsTheGapsOfEachEpochApart) {
+  make(Overflow::drop_newest, 10);
+  tap->offer(2, stamped(batch_of("a", 2), 5, 7));
+  tap->offer(2, stamped(batch_of("a", 2), 1, 8));
+  const auto gaps = tap->abandon(DropReason::stopping);
+  ASSERT_EQ(gaps.size(), 2u);
+  EXPECT_EQ(told(gaps[0]) + told(gaps[1]), "gap 5-6:2 gap 1-2:2 ");
+  EXPECT_EQ(gaps[1].epoch, Epoch{8});
+}
+
+TEST_F(TapTest, SpillsWhileItIsFullAndHoldsNobodyUp) {
+  make(Overflow::spill, 2);
+  offer(1, 1);
+  EXPECT_FALSE(tap->spills());
+  offer(2, 1);
+  EXPECT_TRUE(tap->spills());
+  EXPECT_FALSE(tap->blocks());
+  tap->delivered();
+  EXPECT_FALSE(tap->spills());
+}
+
+TEST_F(TapTest, LetsGoOfItsOldestOnceItIsDemoted) {
+  make(Overflow::block, 1);
+  offer(1, 1);
+  ASSERT_TRUE(tap->blocks());
+  tap->demote();
+  EXPECT_FALSE(tap->blocks());
+  offer(2, 1);
+  EXPECT_EQ(delivered(), "gap 1-1:1 2-2:1 ");
 }
 
 TEST_F(TapTest, CountsThinnedBatchesByTheirEventsNotTheirSpan) {

@@ -1,0 +1,48 @@
+#include "relay/egress/stream_subscriber.h"
+
+namespace xylem {
+
+void StreamSubscriber::forget_consumed() {
+  while (!under_way.empty() && under_way.front().first <= session.consumed_bytes()) {
+    under_way.pop_front();
+  }
+}
+
+std::uint64_t StreamSubscriber::events_under_way() const {
+  std::uint64_t events = 0;
+  for (const auto& [end, count] : under_way) events += count;
+  return events;
+}
+
+std::size_t StreamSubscriber::catch_up(TapSet& taps, std::size_t most) {
+  std::size_t moved = 0;
+  for (; behind && moved < most && !tap.full(); ++moved) {
+    const auto piece = behind->next();
+    if (!piece) break;
+    if (piece->gap) {
+      tap.note(*piece->gap);
+    } else {
+      tap.offer(piece->batch->size(), taps.select(session.filter(), piece->batch));
+    }
+  }
+  return moved;
+}
+
+StreamSubscriber::Complaint StreamSubscriber::review(Instant now, Duration block_deadline) {
+  if (!tap.blocks()) {
+    blocked_since_.reset();
+  } else if (!blocked_since_) {
+    blocked_since_ = now;
+  } else if (block_deadline != Duration(0) && now - *blocked_since_ >= block_deadline) {
+    blocked_since_.reset();
+    return Complaint::blocked;
+  }
+  // It is said once, and again only after it has been well in between.
+  const std::uint64_t bytes_max = tap.options().bytes_max;
+  if (tap.held_bytes() < bytes_max / 4) slow_ = false;
+  if (slow_ || behind || tap.held_bytes() < bytes_max / 2) return Complaint::none;
+  slow_ = true;
+  return Complaint::slow;
+}
+
+}  // namespace xylem

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "relay/base/clock.h"
+#include "relay/egress/way_back.h"
+#include "relay/pipeline/tap.h"
+#include "relay/pipeline/tap_board.h"
+#include "relay/pipeline/tap_set.h"
+#include "relay/session/subscription_session.h"
+
+namespace xylem {
+
+// What the stream endpoint knows of one subscriber: its session, its tap, and, while it is behind,
+// its way back to the present. A subscriber is either live, its tap among those that every batch is
+// offered to, or behind, its tap filled from the past as it has room. One owner thread.
+class StreamSubscriber {
+ public:
+  StreamSubscriber(SubscriptionSession made, Tap::Options options)
+      : session(std::move(made)), tap(options) {}
+
+  SubscriptionSession session;
+  Tap tap;
+  std::shared_ptr<TapEntry> entry;
+  std::optional<WayBack> behind;
+  // Frames sent and not yet known to be consumed: where each ends in sent bytes, and its events.
+  // Bounded by credit.
+  std::deque<std::pair<std::uint64_t, std::uint64_t>> under_way;
+  bool unreachable = false;
+  bool pipe_full = false;  // libzmq's queue to it had no room for what was last tried
+  bool told_to_leave = false;
+
+  void forget_consumed();
+  [[nodiscard]] std::uint64_t events_under_way() const;
+
+  // Moves pieces of the past into the tap, `most` at most, while it has room; returns how many.
+  std::size_t catch_up(TapSet& taps, std::size_t most);
+  [[nodiscard]] bool can_catch_up() const { return behind && !tap.full() && behind->has_next(); }
+
+  // How it fares, looked at now and then.
+  enum class Complaint : std::uint8_t {
+    none,
+    slow,    // has just come to hold more than half of what its tap may
+    blocked  // has held up everybody for longer than it may
+  };
+  [[nodiscard]] Complaint review(Instant now, Duration block_deadline);
+
+ private:
+  bool slow_ = false;
+  std::optional<Instant> blocked_since_;
+};
+
+}  // namespace xylem

@@ -1,0 +1,96 @@
+#include "relay/egress/way_back.h"
+
+#include <utility>
+
+#include "relay/base/check.h"
+#include "relay/codec/batch_codec.h"
+#include "relay/codec/shaped_batch.h"
+
+namespace xylem {
+
+WayBack::WayBack(Epoch epoch, const Retention& retention, std::unique_ptr<LogHistory> log)
+    : now_(epoch), retention_(retention), log_(std::move(log)), epoch_(epoch) {}
+
+void WayBack::begin_at(Epoch epoch, Sequence sequence) {
+  epoch_ = epoch;
+  next_ = sequence;
+  // From the future of this epoch, or from an epoch to come: a clock was set back. The oldest that
+  // is known is the safe place, since events may come twice but must not be missed.
+  if (epoch > now_ || (epoch == now_ && sequence > retention_.next())) {
+    epoch_ = now_;
+    next_ = {1};
+  }
+  if (in_memory()) return;
+  if (log_ != nullptr) {
+    log_->seek(epoch_, next_);
+  } else if (epoch_ != now_) {
+    // Nothing is known of other epochs; all of this one is news.
+    epoch_ = now_;
+    next_ = {1};
+  }
+}
+
+void WayBack::begin_since(std::int64_t since_us) {
+  next_ = retention_.since(since_us);
+  const bool memory_reaches_back = next_ > retention_.first() || retention_.first() == Sequence{1};
+  if (log_ == nullptr || (memory_reaches_back && since_us >= static_cast<std::int64_t>(now_.value)))
+    return;
+  log_->seek(since_us);
+  // The first record says where it begins.
+  if (const BatchRef first = log_->read()) {
+    waiting_ = first;
+    epoch_ = first->epoch();
+    next_ = first->first_sequence();
+  }
+}
+
+std::optional<WayBack::Piece> WayBack::next() {
+  if (in_memory()) return from_memory();
+  return log_ == nullptr ? without_log() : from_log();
+}
+
+std::optional<WayBack::Piece> WayBack::from_memory() {
+  if (next_ == retention_.next()) return std::nullopt;
+  return pass(retention_.at(next_));
+}
+
+WayBack::Piece WayBack::without_log() {
+  const Sequence first = retention_.first();
+  const Gap gap{epoch_, next_, {first.value - 1}, 0, GapReason::retention};
+  next_ = first;
+  return {{}, gap};
+}
+
+std::optional<WayBack::Piece> WayBack::from_log() {
+  for (;;) {
+    BatchRef batch = waiting_ ? std::exchange(waiting_, {}) : log_->read();
+    if (!batch) return std::nullopt;
+    const Sequence first = batch->first_sequence();
+    const Sequence end = first.after(batch->size());
+    if (batch->epoch() < epoch_ || (batch->epoch() == epoch_ && end <= next_)) continue;
+    if (batch->epoch() == epoch_) {
+      if (first <= next_) return pass(batch);
+      const Gap gap{epoch_, next_, {first.value - 1}, 0, GapReason::retention};
+      next_ = first;
+      waiting_ = std::move(batch);
+      return Piece{{}, gap};
+    }
+    // The epoch before ended somewhere here; what its sources were not told to have arrived, they
+    // sent again in this one.
+    epoch_ = batch->epoch();
+    next_ = {1};
+    waiting_ = std::move(batch);
+  }
+}
+
+WayBack::Piece WayBack::pass(const BatchRef& batch) {
+  const bool whole = batch->first_sequence() == next_;
+  const Sequence from = next_;
+  next_ = batch->first_sequence().after(batch->size());
+  if (whole) return {batch, std::nullopt};
+  if (!batch->is_shaped()) return {BatchRef(events_from(*batch, from)), std::nullopt};
+  const BatchRef plain(expand_frame(*batch));
+  return {BatchRef(events_from(*plain, from)), std::nullopt};
+}
+
+}  // namespace xylem

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+
+#include "relay/base/ids.h"
+#include "relay/event/batch.h"
+
+namespace xylem {
+
+// The relay's log on disk, read in order from some place on; the spool has it. One owner thread.
+class LogHistory {
+ public:
+  virtual ~LogHistory() = default;
+  // The next read() begins with the first record that has this event or a later one.
+  virtual void seek(Epoch epoch, Sequence sequence) = 0;
+  // With what was taken in at this wall-clock time, or later.
+  virtual void seek(std::int64_t since_us) = 0;
+  // The next batch that can be read, or nothing: the log has no more just now.
+  [[nodiscard]] virtual BatchRef read() = 0;
+  [[nodiscard]] virtual bool has_more() const = 0;
+};
+
+}  // namespace xylem

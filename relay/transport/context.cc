@@ -1,0 +1,125 @@
+#include "relay/transport/context.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+
+#include "relay/base/check.h"
+
+namespace xylem {
+namespace {
+
+zmq::socket_type type_of(SocketKind kind) {
+  switch (kind) {
+    case SocketKind::push: return zmq::socket_type::push;
+    case SocketKind::pull: return zmq::socket_type::pull;
+    case SocketKind::sub: return zmq::socket_type::sub;
+    case SocketKind::xpub: return zmq::socket_type::xpub;
+    case SocketKind::router: return zmq::socket_type::router;
+    case SocketKind::dealer: return zmq::socket_type::dealer;
+  }
+  return zmq::socket_type::pair;
+}
+
+Error error_of(const zmq::error_t& error, const Address& address, std::string_view verb) {
+  if (error.num() == EADDRINUSE) {
+    return {ErrorCode::address_in_use,
+            fmt::format("{} is in use by another program", address.text())};
+  }
+  return {ErrorCode::io, fmt::format("cannot {} {}: {}", verb, address.text(), error.what())};
+}
+
+class ZmqSocket final : public RawSocket {
+ public:
+  ZmqSocket(zmq::context_t& context, SocketKind kind, const SocketOptions& options)
+      : socket_(context, type_of(kind)) {
+    socket_.set(zmq::sockopt::linger, options.linger_ms);
+    socket_.set(zmq::sockopt::sndhwm, options.send_hwm);
+    socket_.set(zmq::sockopt::rcvhwm, options.receive_hwm);
+    socket_.set(zmq::sockopt::maxmsgsize, options.frame_bytes_max);
+    socket_.set(zmq::sockopt::immediate, options.immediate ? 1 : 0);
+    socket_.set(zmq::sockopt::backlog, 1024);
+    socket_.set(zmq::sockopt::handshake_ivl, 5'000);
+    socket_.set(zmq::sockopt::connect_timeout, 5'000);
+    socket_.set(zmq::sockopt::reconnect_ivl, options.reconnect_ms);
+    socket_.set(zmq::sockopt::reconnect_ivl_max, options.reconnect_max_ms);
+    // libzmq 4.3.4 aborts on its own heartbeats under backpressure, so TCP notices dead peers.
+    socket_.set(zmq::sockopt::tcp_keepalive, 1);
+    socket_.set(zmq::sockopt::tcp_keepalive_idle, 30);
+    socket_.set(zmq::sockopt::tcp_keepalive_intvl, 10);
+    socket_.set(zmq::sockopt::tcp_keepalive_cnt, 3);
+    if (kind == SocketKind::router) socket_.set(zmq::sockopt::router_mandatory, true);
+  }
+
+  Result<Address> bind(const Address& address) override {
+    use_ipv6_for(address);
+    try {
+      socket_.bind(address.scheme() == Address::Scheme::tcp && address.port() == 0
+                       ? fmt::format("tcp://{}:*", address.host())
+                       : address.text());
+    } catch (const zmq::error_t& error) {
+      return tl::unexpected(error_of(error, address, "listen on"));
+    }
+    return Address::parse(socket_.get(zmq::sockopt::last_endpoint));
+  }
+
+  Result<void> connect(const Address& address) override {
+    use_ipv6_for(address);
+    try {
+      socket_.connect(address.text());
+    } catch (const zmq::error_t& error) {
+      return tl::unexpected(error_of(error, address, "connect to"));
+    }
+    return {};
+  }
+
+  void subscribe(std::string_view prefix) override { socket_.set(zmq::sockopt::subscribe, prefix); }
+  void refuse_when_full(bool refuse) override { socket_.set(zmq::sockopt::xpub_nodrop, refuse); }
+
+  bool receive(Frame& frame) override {
+    zmq::message_t& message = message_of(frame);
+    const int received = ::zmq_msg_recv(message.handle(), socket_.handle(), ZMQ_DONTWAIT);
+    XYLEM_CHECK(received >= 0 || errno == EAGAIN || errno == EINTR, "a socket that can receive");
+    if (received >= 0) set_more(frame, message.more());
+    return received >= 0;
+  }
+
+  SendOutcome send(Frame& frame, bool more) override {
+    const int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
+    if (::zmq_msg_send(message_of(frame).handle(), socket_.handle(), flags) >= 0)
+      return SendOutcome::sent;
+    if (errno == EHOSTUNREACH) return SendOutcome::unreachable;
+    XYLEM_CHECK(errno == EAGAIN || errno == EINTR, "a socket that can send");
+    return SendOutcome::full;
+  }
+
+  int fd() override { return socket_.get(zmq::sockopt::fd); }
+  bool readable() override { return (socket_.get(zmq::sockopt::events) & ZMQ_POLLIN) != 0; }
+  bool writable() override { return (socket_.get(zmq::sockopt::events) & ZMQ_POLLOUT) != 0; }
+
+ private:
+  // libzmq takes an IPv6 address only where it is told to; told always, it would listen on :: for
+  // *.
+  void use_ipv6_for(const Address& address) {
+    const bool ipv6 = address.scheme() == Address::Scheme::tcp && address.host().starts_with('[');
+    socket_.set(zmq::sockopt::ipv6, ipv6);
+  }
+  zmq::socket_t socket_;
+};
+
+}  // namespace
+
+Context::Context() : context_(1) {
+  // Closing the context then waits for no peer; what is to linger, a socket says.
+  context_.set(zmq::ctxopt::blocky, false);
+}
+
+Result<std::unique_ptr<RawSocket>> Context::open(SocketKind kind, const SocketOptions& options) {
+  try {
+    return std::make_unique<ZmqSocket>(context_, kind, options);
+  } catch (const zmq::error_t& error) {
+    return fail(ErrorCode::io, fmt::format("no ZeroMQ socket is to be had: {}", error.what()));
+  }
+}
+
+}  // namespace xylem

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <zmq.hpp>
+
+#include "relay/base/result.h"
+#include "relay/transport/address.h"
+#include "relay/transport/frame.h"
+
+namespace xylem {
+
+enum class SocketKind { push, pull, sub, xpub, router, dealer };
+
+// Set once, before bind or connect. Every option that pitfalls have taught us is set by the context
+// itself: linger, keepalive, no libzmq heartbeats, router mandatory, bounded handshake and
+// reconnect.
+struct SocketOptions {
+  int send_hwm = 1000;     // messages per peer; 0 is no limit, for links bounded by credit
+  int receive_hwm = 1000;  // likewise
+  std::int64_t frame_bytes_max = -1;  // a peer that sends more is cut off; -1: no limit
+  int linger_ms = 0;
+  bool immediate = false;  // send only to peers that are connected
+  int reconnect_ms = 100;  // after a connection was lost; doubled up to
+  int reconnect_max_ms = 5'000;
+};
+
+enum class SendOutcome { sent, full, unreachable };
+
+// What a Socket (socket.h) stands on: libzmq, or in a simulation a network of the test's own. The
+// calls mean what Socket's do.
+class RawSocket {
+ public:
+  virtual ~RawSocket() = default;
+  [[nodiscard]] virtual Result<Address> bind(const Address& address) = 0;
+  [[nodiscard]] virtual Result<void> connect(const Address& address) = 0;
+  virtual void subscribe(std::string_view prefix) = 0;
+  virtual void refuse_when_full(bool refuse) = 0;
+  [[nodiscard]] virtual bool receive(Frame& frame) = 0;
+  [[nodiscard]] virtual SendOutcome send(Frame& frame, bool more) = 0;
+  [[nodiscard]] virtual int fd() = 0;
+  [[nodiscard]] virtual bool readable() = 0;
+  [[nodiscard]] virtual bool writable() = 0;
+
+ protected:
+  [[nodiscard]] static zmq::message_t& message_of(Frame& frame) { return frame.message_; }
+  static void set_more(Frame& frame, bool more) { frame.more_ = more; }
+};
+
+// ZeroMQ, and nothing else in the tree knows it. One Context per process; it outlives every Socket.
+class Context {
+ public:
+  Context();
+  virtual ~Context() = default;
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  // Errors: io, when libzmq has none (no descriptor left).
+  [[nodiscard]] virtual Result<std::unique_ptr<RawSocket>> open(SocketKind kind,
+                                                                const SocketOptions& options);
+
+ private:
+  zmq::context_t context_;
+};
+
+}  // namespace xylem

@@ -1,0 +1,88 @@
+// Goal    a subscriber is called slow once, and blocking only when it has gone on for too long; one
+//         that is behind takes no more of the past than its tap has room for.
+// Method  time by hand, a tap filled by hand.
+
+#include "relay/egress/stream_subscriber.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/doubles/batches.h"
+
+namespace xylem {
+namespace {
+
+using Complaint = StreamSubscriber::Complaint;
+
+class StreamSubscriberTest : public ::testing::Test {
+ protected:
+  static StreamSubscriber made(Overflow overflow, std::uint64_t events_max,
+                               std::uint64_t bytes_max = 1 << 20) {
+    Hello hello;
+    hello.overflow = overflow;
+    auto session = SubscriptionSession::accept(hello, {}, 1, {});
+    return {std::move(session).value(), {bytes_max, events_max, overflow}};
+  }
+  static BatchRef batch(std::uint64_t first, std::size_t events, std::size_t body_bytes = 2) {
+    return testing::stamped(testing::batch_of("a", events, body_bytes), first);
+  }
+  static Instant at(int seconds) { return Instant{std::chrono::seconds(seconds)}; }
+};
+
+TEST_F(StreamSubscriberTest, ComplainsOfOneThatBlocksForTooLong) {
+  StreamSubscriber subscriber = made(Overflow::block, 1);
+  subscriber.tap.offer(1, batch(1, 1));
+  const Duration limit = std::chrono::seconds(30);
+  EXPECT_EQ(subscriber.review(at(100), limit), Complaint::none);
+  EXPECT_EQ(subscriber.review(at(129), limit), Complaint::none);
+  EXPECT_EQ(subscriber.review(at(130), limit), Complaint::blocked);
+}
+
+TEST_F(StreamSubscriberTest, CountsFromTheLastTimeItBegan) {
+  StreamSubscriber subscriber = made(Overflow::block, 1);
+  const Duration limit = std::chrono::seconds(30);
+  subscriber.tap.offer(1, batch(1, 1));
+  EXPECT_EQ(subscriber.review(at(100), limit), Complaint::none);
+  subscriber.tap.delivered();
+  EXPECT_EQ(subscriber.review(at(110), limit), Complaint::none);
+  subscriber.tap.offer(1, batch(2, 1));
+  EXPECT_EQ(subscriber.review(at(120), limit), Complaint::none);
+  EXPECT_EQ(subscriber.review(at(149), limit), Complaint::none);
+}
+
+TEST_F(StreamSubscriberTest, MayBlockForEverIfThatIsWanted) {
+  StreamSubscriber subscriber = made(Overflow::block, 1);
+  subscriber.tap.offer(1, batch(1, 1));
+  EXPECT_EQ(subscriber.review(at(100), Duration(0)), Complaint::none);
+  EXPECT_EQ(subscriber.review(at(100'000), Duration(0)), Complaint::none);
+}
+
+TEST_F(StreamSubscriberTest, IsCalledSlowOnceUntilItHasBeenWell) {
+  StreamSubscriber subscriber = made(Overflow::drop_oldest, 1000, 4000);
+  subscriber.tap.offer(1, batch(1, 1, 2500));
+  EXPECT_EQ(subscriber.review(at(1), Duration(0)), Complaint::slow);
+  EXPECT_EQ(subscriber.review(at(2), Duration(0)), Complaint::none);
+  subscriber.tap.delivered();
+  EXPECT_EQ(subscriber.review(at(3), Duration(0)), Complaint::none);
+  subscriber.tap.offer(1, batch(2, 1, 2500));
+  EXPECT_EQ(subscriber.review(at(4), Duration(0)), Complaint::slow);
+}
+
+TEST_F(StreamSubscriberTest, TakesOfThePastWhatItsTapHasRoomFor) {
+  Retention kept({});
+  for (std::uint64_t first = 1; first <= 9; first += 2) kept.add(batch(first, 2));
+  StreamSubscriber subscriber = made(Overflow::spill, 4);
+  subscriber.behind.emplace(Epoch{7}, kept, nullptr);
+  subscriber.behind->begin_at({7}, {1});
+  TapSet taps;
+  EXPECT_EQ(subscriber.catch_up(taps, 16), 2u);
+  EXPECT_FALSE(subscriber.can_catch_up());
+  subscriber.tap.delivered();
+  EXPECT_TRUE(subscriber.can_catch_up());
+  EXPECT_EQ(subscriber.catch_up(taps, 16), 1u);
+  subscriber.tap.delivered();
+  subscriber.tap.delivered();
+  EXPECT_EQ(subscriber.catch_up(taps, 1), 1u) << "no more than it was asked to";
+}
+
+}  // namespace
+}  // namespace xylem
