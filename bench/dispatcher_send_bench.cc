@@ -68,7 +68,7 @@ class Bench {
     sources.assignments = {
         "push.listen=tcp://127.0.0.1:0",   "acked.listen=off", "publish.listen=tcp://127.0.0.1:0",
         "stream.listen=tcp://127.0.0.1:0", "http.listen=off",  "log.level=error"};
-    node_ = std::make_unique<Node>(*load_config(sources), clock_);
+    node_ = Node::open(*load_config(sources), clock_).value();
     if (!node_->start()) std::abort();
     return node_->endpoints().front().second.front();
   }

@@ -11,6 +11,7 @@ std::string_view name_of(ErrorCode code) {
     case ErrorCode::bad_address: return "bad_address";
     case ErrorCode::address_in_use: return "address_in_use";
     case ErrorCode::io: return "io";
+    case ErrorCode::no_space: return "no_space";
     case ErrorCode::malformed: return "malformed";
     case ErrorCode::timed_out: return "timed_out";
     case ErrorCode::refused: return "refused";

@@ -15,6 +15,7 @@ enum class ErrorCode {
   bad_address,        // an endpoint's address
   address_in_use,     // somebody listens there already
   io,                 // a file or socket operation; the message has errno's words
+  no_space,           // the disk, or a quota on it, is full
   malformed,          // bytes that are not what their place demands
   timed_out,          // nobody answered in time
   refused,            // the other side said no

@@ -88,7 +88,9 @@ int serve(const ConfigSources& sources) {
   Signals signals;
   const SystemClock clock;
   XYLEM_LOG(info, "xylem {}, process {}", kVersion, ::getpid());
-  Node node(*config, clock);
+  const auto opened = Node::open(*config, clock);
+  if (!opened) return failed(opened.error().message);
+  Node& node = **opened;
   if (const auto started = node.start(); !started) return failed(started.error().message);
   announce(node);
 

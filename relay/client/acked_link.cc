@@ -23,6 +23,7 @@ AckedLink::AckedLink(Options options, Context& context, AckedSender& sender, Sto
       context_(context),
       sender_(sender),
       store_(store),
+      clock_(clock),
       log_(clock) {}
 
 bool AckedLink::open(Instant now) {
@@ -64,9 +65,19 @@ void AckedLink::close() {
 
 void AckedLink::say_hello() {
   sender_.on_connected();
-  Frame hello(write_control(SourceHello{kAckedProtocol, options_.name, options_.source,
-                                        sender_.first_unacked(), options_.level}));
+  Frame hello(
+      write_control(SourceHello{kAckedProtocol, options_.name, options_.source,
+                                sender_.first_unacked(), options_.level, clock_.wall_us()}));
   if (socket_->send(hello) == SendOutcome::sent) stage_ = Stage::said_hello;
+}
+
+void AckedLink::say_hello_again() {
+  if (stage_ == Stage::said_hello || stage_ == Stage::welcome) say_hello();
+}
+
+void AckedLink::begin_anew(SourceId source) {
+  options_.source = source;
+  say_hello_again();
 }
 
 // libzmq connects anew by itself and tells nobody; the relay then knows nothing of us.
@@ -108,7 +119,8 @@ std::size_t AckedLink::read_controls(Instant now) {
 void AckedLink::on_control(const Control& control, Instant now) {
   Result<void> taken;
   if (const auto* welcome = std::get_if<SourceWelcome>(&control)) {
-    if (stage_ != Stage::said_hello) return;
+    // The answer to the newest Hello comes last.
+    if (stage_ != Stage::said_hello && stage_ != Stage::welcome) return;
     taken = sender_.on_welcome(welcome->acked, now);
     sender_.narrow_window(welcome->window_bytes);
     frame_bytes_max_ = welcome->frame_bytes_max;

@@ -47,6 +47,10 @@ class AckedLink {
   [[nodiscard]] bool has_work();
   // -1 while there is no socket. May change with every do_work().
   [[nodiscard]] int fd() const { return fd_; }
+  // After the sender has skipped numbers.
+  void say_hello_again();
+  // The sender begins anew, under another name.
+  void begin_anew(SourceId source);
   // Says Bye; what is unacknowledged stays the owner's.
   void close();
 
@@ -78,6 +82,7 @@ class AckedLink {
   Context& context_;
   AckedSender& sender_;
   Store& store_;
+  const Clock& clock_;
   DistinctLog log_;
   std::optional<Socket> socket_;
   int fd_ = -1;

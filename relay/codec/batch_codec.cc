@@ -224,15 +224,38 @@ std::unique_ptr<Batch> write_batch(const BatchContents& contents) {
   });
 }
 
-std::unique_ptr<Batch> events_from(const Batch& batch, Sequence first) {
+std::unique_ptr<Batch> pick(const Batch& batch, const std::vector<bool>& entry_wanted,
+                            Positions positions) {
   XYLEM_CHECK(!batch.is_shaped(), "events that stand alone");
+  std::vector<std::uint16_t> key_renamed(batch.keys().size(), UINT16_MAX);
   std::vector<std::string_view> keys;
-  for (const BatchKey& key : batch.keys()) keys.push_back(key.text);
-  std::span<const EventEntry> wanted = batch.entries();
-  while (!wanted.empty() && batch.sequence_of(wanted.front()) < first) wanted = wanted.subspan(1);
-  auto rest = write_batch({keys, wanted, batch.bodies()});
-  rest->stamp(batch.epoch(), batch.first_sequence(), batch.received_us());
-  return rest;
+  std::vector<EventEntry> entries;
+  std::string bodies;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (!entry_wanted[i]) continue;
+    const EventEntry& entry = batch.entries()[i];
+    std::uint16_t& key = key_renamed[entry.key];
+    if (key == UINT16_MAX) {
+      key = static_cast<std::uint16_t>(keys.size());
+      keys.push_back(batch.keys()[entry.key].text);
+    }
+    const auto position =
+        positions == Positions::kept ? entry.position : static_cast<std::uint32_t>(entries.size());
+    entries.push_back({entry.timestamp_us, static_cast<std::uint32_t>(bodies.size()), entry.length,
+                       position, key, 0});
+    bodies.append(batch.body_of(entry));
+  }
+  auto picked = write_batch({keys, entries, bodies});
+  picked->stamp(batch.epoch(), batch.first_sequence(), batch.received_us());
+  return picked;
+}
+
+std::unique_ptr<Batch> events_from(const Batch& batch, Sequence first) {
+  std::vector<bool> wanted;
+  for (const EventEntry& entry : batch.entries()) {
+    wanted.push_back(batch.sequence_of(entry) >= first);
+  }
+  return pick(batch, wanted, Positions::kept);
 }
 
 std::unique_ptr<Batch> view_trusted(Slab slab, std::size_t frame_bytes) {

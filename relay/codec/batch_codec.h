@@ -41,6 +41,12 @@ struct BatchContents {
 [[nodiscard]] std::unique_ptr<Batch> gather(const Batch& batch,
                                             const std::vector<bool>& key_wanted);
 
+// The events of `batch` that are wanted, one wish per entry; their positions stay, or count from 0
+// as a sender's do. REQUIRES a batch that is not shaped.
+enum class Positions : std::uint8_t { kept, counted };
+[[nodiscard]] std::unique_ptr<Batch> pick(const Batch& batch, const std::vector<bool>& entry_wanted,
+                                          Positions positions);
+
 // The events of `batch` from this sequence on, likewise. REQUIRES a batch that is not shaped: what
 // an event of a shape says may lean on one before it.
 [[nodiscard]] std::unique_ptr<Batch> events_from(const Batch& batch, Sequence first);

@@ -79,7 +79,8 @@ Result<Control> read_body(const wire::Control& control) {
                          text_of(table.name()),
                          {table.source()},
                          {table.first_unacked()},
-                         static_cast<AckLevel>(table.level())};
+                         static_cast<AckLevel>(table.level()),
+                         table.wall_us()};
     }
     case wire::Body::SourceWelcome: {
       const wire::SourceWelcome& table = *control.body_as_SourceWelcome();
@@ -133,7 +134,7 @@ struct BodyWriter {
     return {wire::Body::SourceHello,
             wire::CreateSourceHello(out, hello.protocol, out.CreateString(hello.name),
                                     hello.source.value, hello.first_unacked.value,
-                                    static_cast<wire::AckLevel>(hello.level))
+                                    static_cast<wire::AckLevel>(hello.level), hello.wall_us)
                 .Union()};
   }
   Written operator()(const SourceWelcome& welcome) const {

@@ -84,6 +84,7 @@ struct SourceHello {
   SourceId source;
   BatchNumber first_unacked{1};
   AckLevel level = AckLevel::received;
+  std::int64_t wall_us = 0;  // the source's clock as it says Hello; 0: its batches say no time
 };
 struct SourceWelcome {
   std::uint16_t protocol = kAckedProtocol;

@@ -7,6 +7,11 @@
 #include "relay/codec/shaped_batch.h"
 
 namespace xylem {
+namespace {
+// Twice the interval of Celery's heartbeats; beyond, State says that a worker is dead
+// (celery/events/state.py, HEARTBEAT_EXPIRE_WINDOW).
+constexpr std::int64_t kHeartbeatAgeMaxUs = 4'000'000;
+}  // namespace
 
 PublishEgress::PublishEgress(Options options, Context& context, SinkEdge& edge)
     : options_(std::move(options)), context_(context), edge_(edge) {
@@ -77,14 +82,19 @@ bool PublishEgress::wanted(std::string_view key) const {
 void PublishEgress::begin(BatchRef batch) {
   key_wanted_.clear();
   std::uint64_t events = 0;
-  for (const BatchKey& key : batch->keys()) {
-    key_wanted_.push_back(wanted(key.text));
-    if (key_wanted_.back()) events += key.events;
-  }
   Ledger& ledger = figures_.ledger;
+  const bool late = batch->origin().age_us > kHeartbeatAgeMaxUs;
+  std::uint64_t stale = 0;
+  for (const BatchKey& key : batch->keys()) {
+    const bool is_stale = late && key.text == "worker.heartbeat" && wanted(key.text);
+    key_wanted_.push_back(!is_stale && wanted(key.text));
+    if (key_wanted_.back()) events += key.events;
+    if (is_stale) stale += key.events;
+  }
+  ledger.dropped[static_cast<std::size_t>(DropReason::stale)] += stale;
   ledger.accepted += batch->size();
   ledger.held += events;
-  ledger.filtered += batch->size() - events;
+  ledger.filtered += batch->size() - events - stale;
   next_entry_ = 0;
   batch_ = {};
   if (events == 0) return;

@@ -36,10 +36,13 @@ struct BatchShape {
   std::uint16_t key = 0;
 };
 
-// A batch's name on an acked link; zeros if it came over no such link.
+// A batch's name on an acked link, zeros if it came over no such link; and what else that link
+// said.
 struct BatchOrigin {
   SourceId source;
   BatchNumber number;
+  bool sync = false;        // its source waits until it is on the disk
+  std::int64_t age_us = 0;  // how long it had been on its way when the relay took it in
 };
 
 // Bytes aligned to 16, owned. simdjson reads up to kSlack bytes past what it parses, so a slab has
@@ -88,11 +91,12 @@ class Batch {
   void stamp(Epoch epoch, Sequence first, std::int64_t received_us) noexcept;
 
   // On an acked link the stamp says whose batch it is, and which (docs/protocol.md §7). Likewise.
-  void stamp_for_link(SourceId source, BatchNumber number) noexcept {
-    stamp({source.value}, {number.value}, 0);
+  // `received_us` is when its sender had it, by the sender's clock, or 0.
+  void stamp_for_link(SourceId source, BatchNumber number, std::int64_t received_us = 0) noexcept {
+    stamp({source.value}, {number.value}, received_us);
   }
   [[nodiscard]] BatchOrigin stamped_origin() const noexcept {
-    return {{*parts_.epoch}, {*parts_.first_sequence}};
+    return {{*parts_.epoch}, {*parts_.first_sequence}, false, 0};
   }
   // Which batch of an acked link this was; a relay remembers it past its own stamp.
   void set_origin(const BatchOrigin& origin) noexcept { origin_ = origin; }

@@ -13,6 +13,10 @@ std::string_view name_of(DropReason reason) {
     case DropReason::disconnected: return "disconnected";
     case DropReason::subscriber_full: return "subscriber_full";
     case DropReason::stopping: return "stopping";
+    case DropReason::spool_quota: return "spool_quota";
+    case DropReason::spool_damaged: return "spool_damaged";
+    case DropReason::too_large: return "too_large";
+    case DropReason::stale: return "stale";
   }
   return "unknown";
 }

@@ -13,8 +13,12 @@ enum class DropReason : std::uint8_t {
   disconnected,     // the subscriber left, or was cut off, with events still held
   subscriber_full,  // publish: the queue of at least one subscriber's socket was full
   stopping,         // the relay's drain deadline passed
+  spool_quota,      // the spool had no room, and its policy let go of it
+  spool_damaged,    // the spool could not give it back
+  too_large,        // the relay upstream takes no batch as large
+  stale,            // publish: a heartbeat that came too late to mean that anybody lives
 };
-inline constexpr std::size_t kDropReasonCount = 5;
+inline constexpr std::size_t kDropReasonCount = 9;
 [[nodiscard]] std::string_view name_of(DropReason reason);
 
 // A tap's account of every event that was offered to it, in events. It balances at any time:

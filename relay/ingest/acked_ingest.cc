@@ -104,6 +104,9 @@ void AckedIngest::on_hello(const std::string& peer, const SourceHello& hello, In
     static_cast<void>(say(peer, Bye{ByeReason::refused, welcome.error().message}));
     return;
   }
+  if (hello.wall_us != 0) {
+    sources_.of_peer(peer)->clock_offset_us = clock_.wall_us() - hello.wall_us;
+  }
   log_.warn(fmt::format("acked source {}", hello.name),
             fmt::format("acked source '{}' connected, acks at {}", printable(hello.name),
                         name_of(hello.level)));
@@ -133,7 +136,14 @@ void AckedIngest::on_batch_frame(const std::string& peer, const Frame& frame, In
 }
 
 void AckedIngest::take(SourceTable::Source& source, std::unique_ptr<Batch> batch) {
-  const BatchOrigin origin = batch->stamped_origin();
+  BatchOrigin origin = batch->stamped_origin();
+  origin.sync = source.level == AckLevel::synced;
+  if (source.clock_offset_us && batch->received_us() != 0) {
+    const std::int64_t taken_us = batch->received_us() + *source.clock_offset_us;
+    origin.age_us = std::max<std::int64_t>(0, clock_.wall_us() - taken_us);
+  }
+  // A frame that is handed on in pieces is as old in each; only the last names it.
+  age_us_ = origin.age_us;
   admission_.admit_batch(std::move(batch));
   admission_.flush();
   hand_on(origin);
@@ -142,7 +152,7 @@ void AckedIngest::take(SourceTable::Source& source, std::unique_ptr<Batch> batch
 
 // Admission's outlet: a frame with events to refuse may become several batches.
 void AckedIngest::on_batch(std::unique_ptr<Batch> batch) {
-  hand_on({});
+  hand_on({{}, {}, false, age_us_});
   held_ = std::move(batch);
 }
 

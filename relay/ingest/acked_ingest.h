@@ -103,6 +103,7 @@ class AckedIngest final : public Agent, Admission::Refused, Admission::Outlet {
   // What one frame became, but for the batch that was not handed on yet: the last of a frame's
   // carries its origin, so that a log which has it has all of the frame.
   std::unique_ptr<Batch> held_;
+  std::int64_t age_us_ = 0;  // of the frame at hand
   std::uint64_t pushed_ = 0;
   // Bounded by the sources' windows. First those without a sequence, then by level.
   std::deque<Pending> unstamped_;

@@ -44,12 +44,27 @@ enum class Metric : std::uint8_t {
   stream_retained_bytes,
   stream_refused,
   publish_subscriptions,
+  spool_bytes,
+  spool_segments,
+  spool_written_sequence,
+  spool_synced_sequence,
+  spool_syncs,
+  spool_write_failures,
+  spool_sync_failures,
+  spool_segments_removed,
+  spool_damaged_bytes,
+  spool_set_aside,
+  upstream_connected,
+  upstream_connections,
+  upstream_resent,
+  upstream_unacked_batches,
+  upstream_moves,
   agent_heartbeat_age,
   agent_cycles,
   agent_missed_wakeups,
   reloads,
 };
-inline constexpr std::size_t kMetricCount = 36;
+inline constexpr std::size_t kMetricCount = 51;
 
 enum class MetricType : std::uint8_t { counter, gauge };
 

@@ -8,9 +8,11 @@
 #include "relay/base/result.h"
 #include "relay/egress/publish_egress.h"
 #include "relay/egress/stream_egress.h"
+#include "relay/egress/upstream.h"
 #include "relay/http/http_server.h"
 #include "relay/ingest/acked_ingest.h"
 #include "relay/ingest/push_ingest.h"
+#include "relay/spool/spool_agent.h"
 
 namespace xylem {
 
@@ -25,6 +27,10 @@ struct Config {
   AckedIngest::Options acked;
   PublishEgress::Options publish;
   StreamEgress::Options stream;
+  std::string spool_directory;  // empty: no spool
+  LogWriter::Options spool;
+  SpoolAgent::Options spool_agent;
+  Upstream::Options upstream;
   HttpServer::Options http;
   std::size_t ring_batches = 256;
   std::size_t threads = 1;  // 2: intake and egress on threads of their own

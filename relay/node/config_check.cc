@@ -50,6 +50,30 @@ void check_for_twins(const std::vector<Endpoint>& endpoints, std::vector<Problem
   }
 }
 
+void check_spool(const Config& config, std::vector<Problem>& problems) {
+  if (config.spool.bytes_max < 2 * config.spool.segment_bytes) {
+    problems.push_back({"spool.bytes_max", "must be at least twice spool.segment_bytes"});
+  }
+  if (config.upstream.connect.empty()) return;
+  if (config.spool_directory.empty()) {
+    problems.push_back({"upstream.connect",
+                        "takes a spool, so that nothing is lost while the relay upstream is away; "
+                        "set spool.directory"});
+  }
+  for (const Address& address : config.upstream.connect) {
+    if (address.scheme() == Address::Scheme::http) {
+      problems.push_back({"upstream.connect",
+                          fmt::format("{} is not a tcp:// or ipc:// address", address.text())});
+    }
+    if (!address.is_local() && !config.insecure) {
+      problems.push_back({"upstream.connect",
+                          fmt::format("{} is another machine, and nothing would protect what goes "
+                                      "there; start with --insecure if the network is yours",
+                                      address.text())});
+    }
+  }
+}
+
 }  // namespace
 
 void check_config(const Config& config, std::vector<Problem>& problems) {
@@ -63,6 +87,7 @@ void check_config(const Config& config, std::vector<Problem>& problems) {
   if (config.push.listen.empty() && config.acked.listen.empty()) {
     problems.push_back({"push.listen", "no source listens, so no event could ever come in"});
   }
+  check_spool(config, problems);
   const Admission::Options& admission = config.push.admission;
   if (admission.limits.event_bytes_max > admission.limits.message_bytes_max) {
     problems.push_back({"push.event_bytes_max", "is larger than push.message_bytes_max"});

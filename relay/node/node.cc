@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <random>
 
 #include "relay/base/version.h"
 #include "relay/node/option_table.h"
@@ -20,7 +21,23 @@ AckedIngest::Options acked_options(const Config& config) {
   AckedIngest::Options options = config.acked;
   options.admission = config.push.admission;
   options.limits.frame_bytes_max = config.push.admission.limits.message_bytes_max;
+  if (!config.spool_directory.empty()) options.limits.level_max = AckLevel::synced;
   return options;
+}
+
+// Later than any epoch that the log knows of, whatever became of the clock.
+std::uint64_t epoch_after(Epoch newest, const Clock& clock) {
+  return std::max(static_cast<std::uint64_t>(clock.wall_us()), newest.value + 1);
+}
+
+StreamEgress::OpenLog log_of(Spool* spool) {
+  if (spool == nullptr) return {};
+  return [spool] { return spool->reader(); };
+}
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
 }
 
 }  // namespace
@@ -35,20 +52,35 @@ bool StopReport::any_late() const {
   return std::any_of(lines.begin(), lines.end(), [](const Line& line) { return line.late; });
 }
 
-Node::Node(Config config, const Clock& clock)
+Result<std::unique_ptr<Node>> Node::open(Config config, const Clock& clock) {
+  std::unique_ptr<Spool> spool;
+  if (!config.spool_directory.empty()) {
+    XYLEM_TRY(spool, Spool::open(config.spool_directory, config.spool));
+  }
+  std::unique_ptr<Node> made(new Node(std::move(config), clock, std::move(spool)));
+  if (made->spool_) {
+    if (auto added = made->add_spool(); !added) return tl::unexpected(added.error());
+  }
+  return made;
+}
+
+Node::Node(Config config, const Clock& clock, std::unique_ptr<Spool> spool)
     : config_(std::move(config)),
       clock_(clock),
-      epoch_{static_cast<std::uint64_t>(clock.wall_us())},
+      spool_(std::move(spool)),
+      epoch_{epoch_after(spool_ ? spool_->recovered().newest_epoch : Epoch{}, clock)},
       started_(clock.now()),
       push_edge_("push", config_.ring_batches),
       acked_edge_("acked", config_.ring_batches),
       publish_edge_("publish", config_.ring_batches),
       stream_edge_("stream", config_.ring_batches),
+      spool_edge_("spool", config_.ring_batches),
       push_(config_.push, context_, push_edge_, clock),
-      acked_(acked_options(config_), context_, acked_edge_, nullptr, clock),
+      acked_(acked_options(config_), context_, acked_edge_, spool_ ? &log_progress_ : nullptr,
+             clock),
       publish_(config_.publish, context_, publish_edge_),
-      stream_(config_.stream, context_, stream_edge_, epoch_, clock),
-      pipeline_(epoch_, clock, {&push_edge_, &acked_edge_}, {&publish_edge_, &stream_edge_}),
+      stream_(config_.stream, context_, stream_edge_, epoch_, clock, log_of(spool_.get())),
+      pipeline_(epoch_, clock, {&push_edge_, &acked_edge_}, sinks()),
       http_(config_.http, *this) {
   const auto thread = [&](const char* name, std::vector<Agent*> agents) {
     threads_.push_back(std::make_unique<AgentRunner>(name, std::move(agents), clock));
@@ -65,6 +97,39 @@ Node::Node(Config config, const Clock& clock)
   stream_edge_.join(intake().doorbell(), egress().doorbell());
 }
 
+// The disk's own threads, and who is woken when the log has moved on.
+Result<void> Node::add_spool() {
+  acked_.recover(spool_->recovered().sources);
+  RecordNumber newest;
+  if (!config_.upstream.connect.empty()) {
+    Upstream::Options options = config_.upstream;
+    options.seed = random_seed();
+    upstream_.emplace(options, context_, *spool_, clock_);
+    if (auto opened = upstream_->open(); !opened) return opened;
+    newest = upstream_->newest();
+  }
+  spool_agent_.emplace(config_.spool_agent, *spool_, newest, log_progress_, spool_edge_, clock_);
+  const auto thread = [&](const char* name, Agent& agent) {
+    threads_.push_back(std::make_unique<AgentRunner>(name, std::vector<Agent*>{&agent}, clock_));
+    return threads_.back().get();
+  };
+  spool_thread_ = thread("spool", *spool_agent_);
+  spool_edge_.join(intake().doorbell(), spool_thread_->doorbell());
+  spool_agent_->wake(intake().doorbell());
+  if (&egress() != &intake()) spool_agent_->wake(egress().doorbell());
+  if (upstream_) {
+    upstream_thread_ = thread("upstream", *upstream_);
+    spool_agent_->wake(upstream_thread_->doorbell());
+  }
+  return {};
+}
+
+std::vector<SinkEdge*> Node::sinks() {
+  std::vector<SinkEdge*> all{&publish_edge_, &stream_edge_};
+  if (spool_) all.push_back(&spool_edge_);
+  return all;
+}
+
 Node::~Node() {
   if (running_) static_cast<void>(stop(clock_.now(), [] { return true; }));
 }
@@ -73,7 +138,10 @@ Node::~Node() {
 Result<void> Node::start() {
   running_ = true;
   Result<void> started;
-  if (&egress() != &intake()) started = egress().start();
+  for (AgentRunner* own : {upstream_thread_, spool_thread_}) {
+    if (started && own != nullptr) started = own->start();
+  }
+  if (started && &egress() != &intake()) started = egress().start();
   if (started) started = http_.start();
   if (started) started = intake().start();
   if (!started) static_cast<void>(stop(clock_.now(), [] { return true; }));
@@ -81,11 +149,13 @@ Result<void> Node::start() {
 }
 
 std::vector<std::pair<AgentRunner*, Agent*>> Node::in_flow_order() {
-  return {{&intake(), &push_},
-          {&intake(), &acked_},
-          {&intake(), &pipeline_},
-          {&egress(), &publish_},
-          {&egress(), &stream_}};
+  std::vector<std::pair<AgentRunner*, Agent*>> order{
+      {&intake(), &push_}, {&intake(), &acked_}, {&intake(), &pipeline_}};
+  if (spool_agent_) order.emplace_back(spool_thread_, &*spool_agent_);
+  order.emplace_back(&egress(), &publish_);
+  order.emplace_back(&egress(), &stream_);
+  if (upstream_) order.emplace_back(upstream_thread_, &*upstream_);
+  return order;
 }
 
 StopReport Node::stop(Instant deadline, const std::function<bool()>& hurry) {
@@ -151,6 +221,11 @@ Samples Node::samples() const {
   stream_edge_.sample(samples);
   publish_.sample(samples, clock_.wall_us());
   stream_.sample(samples, clock_.wall_us());
+  if (spool_agent_) {
+    spool_edge_.sample(samples);
+    spool_agent_->sample(samples, clock_.wall_us());
+  }
+  if (upstream_) upstream_->sample(samples, clock_.wall_us());
   for (const auto& thread : threads_) thread->sample(samples);
   samples.push_back({Metric::reloads, static_cast<double>(reloads_done_), {{"outcome", "done"}}});
   samples.push_back(
@@ -172,21 +247,30 @@ std::vector<Check> Node::liveness() const {
 std::vector<Check> Node::readiness() const {
   std::vector<Check> checks = liveness();
   checks.push_back({"not stopping", !stopping_, stopping_ ? "the relay is draining" : ""});
+  if (spool_agent_) {
+    const std::string trouble = spool_agent_->trouble();
+    checks.push_back({"spool takes events", trouble.empty(), trouble});
+  }
   const Duration stalled = pipeline_.stalled_for(clock_.now());
   const bool flows = stalled < kStallMax;
   checks.push_back(
       {"data flows", flows,
        flows ? ""
-             : fmt::format("a subscriber with the policy block has held everything up for "
-                           "{:.1f} s",
+             : fmt::format("a subscriber with the policy block, or the spool, has held everything "
+                           "up for {:.1f} s",
                            std::chrono::duration<double>(stalled).count())});
   return checks;
 }
 
 std::vector<TapBoard::Row> Node::taps() const {
   std::vector<TapBoard::Row> rows = publish_.board().rows();
-  const std::vector<TapBoard::Row> more = stream_.board().rows();
-  rows.insert(rows.end(), more.begin(), more.end());
+  const auto add = [&rows](const TapBoard& board) {
+    const std::vector<TapBoard::Row> more = board.rows();
+    rows.insert(rows.end(), more.begin(), more.end());
+  };
+  add(stream_.board());
+  if (spool_agent_) add(spool_agent_->board());
+  if (upstream_) add(upstream_->board());
   return rows;
 }
 

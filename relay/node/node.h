@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,11 +11,13 @@
 #include "relay/base/clock.h"
 #include "relay/egress/publish_egress.h"
 #include "relay/egress/stream_egress.h"
+#include "relay/egress/upstream.h"
 #include "relay/http/http_server.h"
 #include "relay/ingest/acked_ingest.h"
 #include "relay/ingest/push_ingest.h"
 #include "relay/node/config.h"
 #include "relay/pipeline/pipeline_agent.h"
+#include "relay/spool/spool_agent.h"
 #include "relay/transport/socket.h"
 
 namespace xylem {
@@ -35,14 +38,17 @@ struct StopReport {
 // here, in one place, and no behaviour:
 //
 //   push ──┐                                ┌─ publish
-//   acked ─┴─► pipeline ══ ring per sink ══►┴─ stream
+//   acked ─┴─► pipeline ══ ring per sink ══►┼─ stream
+//                                           └─ spool ══ log ══► upstream
 //
-// on one thread, or, left and right of the rings, on two (docs/decisions/0006).
+// on one thread, or, left and right of the rings, on two (docs/decisions/0006); spool and upstream
+// have one each, because disks block.
 //
 // All methods from one thread; RelayView's from any.
 class Node final : public RelayView {
  public:
-  Node(Config config, const Clock& clock);
+  // Opens the spool, if there is to be one. Errors: those of Spool::open().
+  [[nodiscard]] static Result<std::unique_ptr<Node>> open(Config config, const Clock& clock);
   ~Node() override;
 
   // Errors: those of the endpoints (address_in_use, io). On an error nothing is left running.
@@ -67,13 +73,18 @@ class Node final : public RelayView {
   [[nodiscard]] std::vector<TapBoard::Row> taps() const override;
 
  private:
+  Node(Config config, const Clock& clock, std::unique_ptr<Spool> spool);
+  [[nodiscard]] Result<void> add_spool();
+  [[nodiscard]] std::vector<SinkEdge*> sinks();
   [[nodiscard]] std::vector<std::pair<AgentRunner*, Agent*>> in_flow_order();
   [[nodiscard]] AgentRunner& intake() { return *threads_.front(); }
-  [[nodiscard]] AgentRunner& egress() { return *threads_.back(); }
+  [[nodiscard]] AgentRunner& egress() { return *threads_[config_.threads - 1]; }
 
   Config config_;
   const Clock& clock_;
   Context context_;
+  std::unique_ptr<Spool> spool_;
+  LogProgress log_progress_;
   Epoch epoch_;
   Instant started_;
 
@@ -81,12 +92,17 @@ class Node final : public RelayView {
   SourceEdge acked_edge_;
   SinkEdge publish_edge_;
   SinkEdge stream_edge_;
+  SinkEdge spool_edge_;
   PushIngest push_;
   AckedIngest acked_;
   PublishEgress publish_;
   StreamEgress stream_;
   PipelineAgent pipeline_;
+  std::optional<SpoolAgent> spool_agent_;
+  std::optional<Upstream> upstream_;
   std::vector<std::unique_ptr<AgentRunner>> threads_;
+  AgentRunner* spool_thread_ = nullptr;     // or none
+  AgentRunner* upstream_thread_ = nullptr;  // likewise
   HttpServer http_;
 
   std::atomic<bool> running_{false};

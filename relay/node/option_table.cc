@@ -138,6 +138,59 @@ void add_stream(std::vector<OptionRow>& rows) {
       [](Config & c) -> auto& { return c.stream.retention.age_max; }, kFixed));
 }
 
+void add_spool(std::vector<OptionRow>& rows) {
+  rows.push_back(text(
+      "spool.directory",
+      "Where every event is kept on disk, for sources that ask for acks at written "
+      "or synced, for replay, and for a relay upstream; empty: nowhere.",
+      [](Config & c) -> auto& { return c.spool_directory; }));
+  rows.push_back(bytes("spool.bytes_max", "The most that the spool may take of the disk.", false,
+                       [](Config & c) -> auto& { return c.spool.bytes_max; },
+                       {128 << 10, 64 * 1024 * kGiB}));
+  rows.push_back(duration(
+      "spool.age_max", "What is older goes.", std::chrono::seconds(1),
+      [](Config & c) -> auto& { return c.spool.age_max; }, kFixed));
+  rows.push_back(
+      bytes("spool.segment_bytes", "Size of one file; the quota lets go of one at a time.", false,
+            [](Config & c) -> auto& { return c.spool.segment_bytes; }, {64 << 10, 16 * kGiB}));
+  rows.push_back(choice(
+      "spool.overflow", "\"drop_oldest\", \"drop_newest\" or \"block\"",
+      "What happens when the quota is used up by what was not sent upstream yet; what is only kept "
+      "for replay goes first in any case. block: the senders feel it.",
+      kFixed, [](Config & c) -> auto& { return c.spool.overflow; }, parse_spool_overflow,
+      [](SpoolOverflow overflow) { return name_of(overflow); }));
+  rows.push_back(duration(
+      "spool.sync_interval",
+      "What is written is on the disk after so long, if no source waits for it.",
+      std::chrono::milliseconds(10),
+      [](Config & c) -> auto& { return c.spool_agent.sync_interval; }, kFixed));
+}
+
+void add_upstream(std::vector<OptionRow>& rows) {
+  rows.push_back(addresses(
+      "upstream.connect",
+      "Relays whose acked endpoint everything in the spool is sent on to; of "
+      "several, each worker's events go to one.",
+      [](Config & c) -> auto& { return c.upstream.connect; }));
+  rows.push_back(text(
+      "upstream.name", "How the relays upstream call us in their logs.",
+      [](Config & c) -> auto& { return c.upstream.name; }));
+  rows.push_back(choice(
+      "upstream.level", "\"received\", \"written\" or \"synced\"",
+      "When the relay upstream acknowledges: when it has a batch in memory, in a file, on its "
+      "disk.",
+      kFixed, [](Config & c) -> auto& { return c.upstream.level; }, parse_ack_level,
+      [](AckLevel level) { return name_of(level); }));
+  rows.push_back(
+      bytes("upstream.window_bytes", "Bytes that are under way to each, sent and not acknowledged.",
+            false, [](Config & c) -> auto& { return c.upstream.window_bytes; }, {64 << 10, kGiB}));
+  rows.push_back(duration(
+      "upstream.failover_after",
+      "Of several: how long one may be away before its workers move to the others.",
+      std::chrono::milliseconds(100), [](Config & c) -> auto& { return c.upstream.failover_after; },
+      kFixed));
+}
+
 void add_the_rest(std::vector<OptionRow>& rows) {
   rows.push_back(addresses(
       "http.listen", "Metrics, health and API for people and probes.",
@@ -155,7 +208,9 @@ void add_the_rest(std::vector<OptionRow>& rows) {
 
 std::vector<OptionRow> make_table() {
   std::vector<OptionRow> rows;
-  for (const auto add : {add_push, add_acked, add_publish, add_stream, add_the_rest}) add(rows);
+  for (const auto add :
+       {add_push, add_acked, add_publish, add_stream, add_spool, add_upstream, add_the_rest})
+    add(rows);
   return rows;
 }
 

@@ -11,7 +11,8 @@ void SourceTable::recover(SourceId source, BatchNumber newest, Instant now) {
                                                  .receiver = AckedReceiver(newest.after(1)),
                                                  .name = {},
                                                  .peer = {},
-                                                 .heard_at = now});
+                                                 .heard_at = now,
+                                                 .clock_offset_us = {}});
 }
 
 Result<void> SourceTable::check(const SourceHello& hello) const {
@@ -61,7 +62,8 @@ Result<SourceWelcome> SourceTable::on_hello(const std::string& peer, const Sourc
                 .receiver = AckedReceiver(hello.first_unacked),
                 .name = {},
                 .peer = {},
-                .heard_at = now};
+                .heard_at = now,
+                .clock_offset_us = {}};
     known = sources_.emplace(hello.source.value, std::move(made)).first;
   }
   disconnect(peer);  // it spoke for another source before

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -36,6 +37,8 @@ class SourceTable {
     // ZeroMQ's routing id of its connection; empty while it has none. Never shown to anybody.
     std::string peer;
     Instant heard_at;
+    // What its wall clock says, once added to it, is ours; nothing if it tells no time.
+    std::optional<std::int64_t> clock_offset_us;
   };
 
   // `seed` makes session numbers, which tell sessions apart and grant nothing.

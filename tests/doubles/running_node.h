@@ -21,15 +21,15 @@ class RunningNode {
   // `stream` overrides where it listens for stream subscribers, to stand in for a relay that is
   // gone.
   explicit RunningNode(Config config = {}, std::optional<Address> stream = {})
-      : node_(with_our_sockets(std::move(config), stream), clock_) {
-    const auto started = node_.start();
+      : node_(Node::open(with_our_sockets(std::move(config), stream), clock_).value()) {
+    const auto started = node_->start();
     if (!started) throw std::runtime_error(started.error().message);
   }
   ~RunningNode() {
-    for (const TapBoard::Row& row : node_.taps()) {
+    for (const TapBoard::Row& row : node_->taps()) {
       EXPECT_TRUE(row.figures.ledger.balances()) << row.sink << " " << row.name;
     }
-    static_cast<void>(node_.stop(clock_.now() + std::chrono::seconds(5), [] { return false; }));
+    static_cast<void>(node_->stop(clock_.now() + std::chrono::seconds(5), [] { return false; }));
     std::filesystem::remove_all(folder_);
   }
   RunningNode(const RunningNode&) = delete;
@@ -38,11 +38,11 @@ class RunningNode {
   [[nodiscard]] Address push() const { return at("push"); }
   [[nodiscard]] Address acked() const { return at("acked"); }
   [[nodiscard]] Address stream() const { return at("stream"); }
-  [[nodiscard]] Node& node() { return node_; }
+  [[nodiscard]] Node& node() { return *node_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
   [[nodiscard]] double sampled(Metric metric) const {
     double sum = 0;
-    for (const Sample& sample : node_.samples()) sum += sample.metric == metric ? sample.value : 0;
+    for (const Sample& sample : node_->samples()) sum += sample.metric == metric ? sample.value : 0;
     return sum;
   }
 
@@ -65,7 +65,7 @@ class RunningNode {
 
   SystemClock clock_;
   std::string folder_;
-  Node node_;
+  std::unique_ptr<Node> node_;
 };
 
 }  // namespace xylem::testing

@@ -37,8 +37,8 @@ TEST(Node, SaysWhichAddressIsInUseAndLeavesNothingRunning) {
   config.push.listen = {first.push()};
   config.acked.listen = config.publish.listen = config.stream.listen = {};
   config.http.listen = {};
-  Node second(config, first.clock());
-  const auto started = second.start();
+  const auto second = Node::open(config, first.clock()).value();
+  const auto started = second->start();
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code, ErrorCode::address_in_use);
   EXPECT_NE(started.error().message.find(first.push().text()), std::string::npos);

@@ -1,0 +1,319 @@
+#include "relay/egress/upstream.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "relay/codec/batch_codec.h"
+#include "relay/codec/shaped_batch.h"
+#include "relay/egress/rendezvous.h"
+
+namespace xylem {
+namespace {
+
+constexpr const char* kCursorName = "upstream.cursor";
+// Hostnames whose relay is remembered; beyond, it is worked out anew.
+constexpr std::size_t kHostnamesMax = 65'536;
+
+std::string joined(const std::vector<std::string>& addresses) {
+  return fmt::format("{}", fmt::join(addresses, " "));
+}
+
+}  // namespace
+
+Upstream::Upstream(const Options& options, Context& context, Spool& spool, const Clock& clock)
+    : options_(options), context_(context), spool_(spool), clock_(clock), random_(options.seed) {
+  for (const Address& address : options_.connect) {
+    addresses_.push_back(address.text());
+    there_.push_back(true);
+    shown_.push_back(std::make_unique<Published<Shown>>());
+  }
+  seen_at_.resize(addresses_.size());
+  entry_ = board_.add(joined(addresses_), "#", std::string(name_of(spool.options().overflow)));
+}
+
+Result<void> Upstream::open() {
+  XYLEM_TRY(cursor_file_, CursorFile::open(spool_.disk(), kCursorName));
+  if (cursor_file_->found()) cursor_ = *cursor_file_->found();
+  return {};
+}
+
+Result<void> Upstream::on_start() {
+  const bool one = addresses_.size() == 1;
+  // A name goes with its numbers: without the cursor's, everything begins anew.
+  if (!one || cursor_.source.value == 0) cursor_.source = new_source();
+  const BatchNumber first{one ? std::max<std::uint64_t>(cursor_.number.value, 1) : 1};
+  for (const Address& address : options_.connect) {
+    const UpstreamLink::Options link{address, options_.name, options_.level, options_.window_bytes};
+    links_.push_back(std::make_unique<UpstreamLink>(
+        link, context_, one ? cursor_.source : new_source(), first, clock_));
+  }
+  read_ = cursor_.position;
+  reader_ = spool_.reader();
+  reader_->seek(read_.epoch, read_.sequence);
+  spool_.catalog().need({read_, read_});
+  const LogCatalog::Account account = spool_.catalog().account();
+  held_at_start_ = account.unread - (account.passed - account.dropped);
+  show();
+  return {};
+}
+
+std::size_t Upstream::do_work(Instant now) {
+  std::size_t work = 0;
+  for (const auto& link : links_) work += link->do_work(now);
+  settle();
+  if (links_.size() > 1) review_relays(now);
+  const std::size_t sent = read_log(now);
+  // What was just offered leaves in the same turn.
+  for (const auto& link : links_) work += sent != 0 ? link->do_work(now) : 0;
+  work += sent;
+  if (now - saved_at_ >= kSaveInterval) save(now);
+  if (work != 0) show();
+  return work;
+}
+
+bool Upstream::all_want_more() const {
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    if (there_[i] && !links_[i]->wants_more()) return false;
+  }
+  return !returning_;
+}
+
+bool Upstream::next_entry() {
+  if (waiting_) return true;
+  waiting_ = reader_->next();
+  if (!waiting_) return false;
+  const Batch& batch = *waiting_->batch;
+  waiting_begin_ = {batch.epoch(), batch.first_sequence()};
+  note_missing(batch);
+  return true;
+}
+
+// What lies between the last record and this one could not be read.
+void Upstream::note_missing(const Batch& next) {
+  if (next.epoch() == read_.epoch && next.first_sequence() == read_.sequence) return;
+  LogCatalog& catalog = spool_.catalog();
+  const std::uint64_t before = catalog.account().unread;
+  read_ = waiting_begin_;
+  catalog.need({done(), read_});
+  const std::uint64_t after = catalog.account().unread;
+  // New ones may have come meanwhile.
+  const std::uint64_t missing = before > after ? before - after : 0;
+  ledger_.dropped[static_cast<std::size_t>(DropReason::spool_damaged)] += missing;
+}
+
+std::size_t Upstream::read_log(Instant) {
+  std::size_t sent = 0;
+  while (sent < kBatchesPerTurn && all_want_more() && next_entry()) {
+    const BatchNumber number{waiting_->number.value};
+    if (links_.size() == 1 && !links_[0]->can_take(number)) break;
+    send_on(*std::exchange(waiting_, std::nullopt));
+    ++sent;
+  }
+  if (sent != 0) spool_.catalog().need({done(), read_});
+  return sent;
+}
+
+void Upstream::send_on(LogReader::Entry entry) {
+  const LogPosition begin = waiting_begin_;
+  read_ = {begin.epoch, begin.sequence.after(entry.batch->size())};
+  cursor_.number = entry.number.after(1);
+  if (links_.size() > 1) return send_split(*entry.batch, begin);
+  const BatchNumber number{entry.number.value};
+  if (number < links_[0]->next_number()) {
+    // The log has lost what it had given numbers to; these must not be taken for those.
+    cursor_.source = new_source();
+    static_cast<void>(links_[0]->abandon(cursor_.source));
+  }
+  offer(*links_[0], std::move(entry.batch), number, begin);
+}
+
+void Upstream::send_split(const Batch& batch, const LogPosition& begin) {
+  const std::unique_ptr<Batch> plain = batch.is_shaped() ? expand(batch) : nullptr;
+  const Batch& whole = plain ? *plain : batch;
+  std::vector<std::size_t> relays;
+  for (const EventEntry& event : whole.entries()) {
+    relays.push_back(relay_for(hostname_.of(whole.body_of(event))));
+  }
+  std::vector<bool> wanted(whole.size());
+  for (std::size_t relay = 0; relay < links_.size(); ++relay) {
+    bool any = false;
+    for (std::size_t i = 0; i < relays.size(); ++i) {
+      wanted[i] = relays[i] == relay;
+      any |= wanted[i];
+    }
+    if (!any) continue;
+    offer(*links_[relay], pick(whole, wanted, Positions::counted), links_[relay]->next_number(),
+          begin);
+  }
+}
+
+// A batch that the relay upstream would cut the connection for is not sent, and said so.
+void Upstream::offer(UpstreamLink& link, std::unique_ptr<Batch> batch, BatchNumber number,
+                     const LogPosition& begin) {
+  if (batch->frame().size() > link.link().frame_bytes_max()) {
+    XYLEM_LOG(warning, "upstream {} takes no batch of {} bytes; {} events are not sent",
+              link.address(), batch->frame().size(), batch->size());
+    ledger_.dropped[static_cast<std::size_t>(DropReason::too_large)] += batch->size();
+    batch = write_batch({});
+  }
+  delivered_bytes_ += batch->frame().size();
+  link.offer(std::move(batch), number, begin);
+}
+
+std::size_t Upstream::relay_for(std::string_view hostname) {
+  if (relay_of_.size() >= kHostnamesMax) relay_of_.clear();
+  const auto [known, made] = relay_of_.try_emplace(std::string(hostname), 0);
+  if (made) known->second = rendezvous(hostname, addresses_, there_);
+  return known->second;
+}
+
+void Upstream::review_relays(Instant now) {
+  const bool others = std::count(there_.begin(), there_.end(), true) > 1;
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    const bool up = links_[i]->link().is_welcome();
+    if (up || seen_at_[i] == Instant{}) seen_at_[i] = now;
+    if (there_[i] && others && now - seen_at_[i] > options_.failover_after) {
+      return move_away_from(i);
+    }
+    if (!there_[i] && up && !returning_) returning_ = i;
+  }
+  if (returning_ && !links_[*returning_]->link().is_welcome()) returning_.reset();
+  if (!returning_ || anything_under_way()) return;
+  XYLEM_LOG(info, "upstream {} is back; its workers return to it", addresses_[*returning_]);
+  there_[*returning_] = true;
+  returning_.reset();
+  relay_of_.clear();
+  ++moves_;
+}
+
+// Its workers' events that it has not acknowledged go to where those that follow will go.
+void Upstream::move_away_from(std::size_t relay) {
+  XYLEM_LOG(warning, "upstream {} has been away for {} s; its workers move to the others",
+            addresses_[relay],
+            std::chrono::duration_cast<std::chrono::seconds>(options_.failover_after).count());
+  there_[relay] = false;
+  relay_of_.clear();
+  ++moves_;
+  for (const UpstreamLink::UnderWay& moved : links_[relay]->abandon(new_source())) {
+    if (moved.batch->size() != 0) send_split(*moved.batch, moved.begin);
+  }
+}
+
+void Upstream::settle() {
+  for (const auto& link : links_) ledger_.delivered += link->settle();
+}
+
+bool Upstream::anything_under_way() const {
+  return std::any_of(links_.begin(), links_.end(),
+                     [](const auto& link) { return !link->under_way().empty(); });
+}
+
+LogPosition Upstream::done() const {
+  LogPosition first = read_;
+  for (const auto& link : links_) {
+    for (const UpstreamLink::UnderWay& batch : link->under_way()) {
+      first = std::min(first, batch.begin);
+      // With one relay they are in order.
+      if (links_.size() == 1) break;
+    }
+  }
+  return first;
+}
+
+void Upstream::save(Instant now) {
+  saved_at_ = now;
+  CursorFile::Cursor cursor = cursor_;
+  cursor.position = done();
+  if (links_.size() == 1 && !links_[0]->under_way().empty()) {
+    cursor.number = {links_[0]->next_number().value - links_[0]->under_way().size()};
+  }
+  if (cursor_file_->found() && cursor.position == cursor_file_->found()->position &&
+      cursor.source == cursor_file_->found()->source) {
+    return;
+  }
+  spool_.catalog().need({cursor.position, read_});
+  if (auto saved = cursor_file_->save(cursor); !saved) {
+    XYLEM_LOG(warning, "upstream cursor: {}", saved.error().message);
+  }
+}
+
+void Upstream::show() {
+  LogCatalog& catalog = spool_.catalog();
+  catalog.need({done(), read_});
+  const LogCatalog::Account account = catalog.account();
+  std::uint64_t under_way = 0;
+  std::uint64_t held_bytes = 0;
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    const UpstreamLink& link = *links_[i];
+    for (const UpstreamLink::UnderWay& batch : link.under_way()) {
+      under_way += batch.events;
+      held_bytes += batch.batch->frame().size();
+    }
+    shown_[i]->publish({link.link().is_welcome(), link.link().connections(), link.resent(),
+                        link.under_way().size()});
+  }
+  if (waiting_) under_way += 0;
+  ledger_.held = account.unread + under_way;
+  ledger_.dropped[static_cast<std::size_t>(DropReason::spool_quota)] = account.dropped;
+  ledger_.accepted = held_at_start_ + account.passed;
+  TapFigures figures;
+  figures.ledger = ledger_;
+  figures.held_bytes = held_bytes;
+  figures.delivered_bytes = delivered_bytes_;
+  entry_->figures.publish(figures);
+  moves_shown_.store(moves_, std::memory_order_relaxed);
+}
+
+bool Upstream::has_work() {
+  for (const auto& link : links_) {
+    if (link->has_work()) return true;
+  }
+  return all_want_more() && (waiting_ || reader_->has_more());
+}
+
+void Upstream::wait_fds(std::vector<int>& fds) const {
+  for (const auto& link : links_) {
+    if (link->fd() >= 0) fds.push_back(link->fd());
+  }
+}
+
+Agent::Drain Upstream::drain(Instant now) {
+  static_cast<void>(do_work(now));
+  const bool anybody = std::any_of(links_.begin(), links_.end(),
+                                   [](const auto& link) { return link->link().is_welcome(); });
+  const bool empty = !waiting_ && !reader_->has_more() && !anything_under_way();
+  return empty || !anybody ? Drain::finished : Drain::unfinished;
+}
+
+std::uint64_t Upstream::on_stop() {
+  settle();
+  save(clock_.now());
+  show();
+  if (ledger_.held != 0) {
+    XYLEM_LOG(info, "upstream: {} events stay in the spool, to be sent after the next start",
+              ledger_.held);
+  }
+  for (const auto& link : links_) link->close();
+  return 0;
+}
+
+void Upstream::sample(Samples& samples, std::int64_t now_us) const {
+  board_.sample(samples, now_us);
+  for (std::size_t i = 0; i < shown_.size(); ++i) {
+    const Shown shown = shown_[i]->read();
+    const auto add = [&](Metric metric, std::uint64_t value) {
+      samples.push_back({metric, static_cast<double>(value), {{"upstream", addresses_[i]}}});
+    };
+    add(Metric::upstream_connected, shown.connected);
+    add(Metric::upstream_connections, shown.connections);
+    add(Metric::upstream_resent, shown.resent);
+    add(Metric::upstream_unacked_batches, shown.unacked);
+  }
+  samples.push_back({Metric::upstream_moves,
+                     static_cast<double>(moves_shown_.load(std::memory_order_relaxed)),
+                     {}});
+}
+
+}  // namespace xylem

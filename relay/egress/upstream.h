@@ -1,0 +1,123 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "relay/agent/agent.h"
+#include "relay/base/log.h"
+#include "relay/codec/event_hostname.h"
+#include "relay/egress/upstream_link.h"
+#include "relay/pipeline/tap_board.h"
+#include "relay/spool/cursor_file.h"
+#include "relay/spool/spool.h"
+
+namespace xylem {
+
+// Sends the log on to another relay, or to several, over acked links, and knows how far it has come
+// (docs/protocol.md §7, §8). What is in the log is not lost by a relay upstream that is away, nor
+// by this one's end: it goes on from its cursor, with the numbers that it gave before.
+//
+// With several relays a worker's events all go to one of them, by rendezvous over its hostname.
+// When a relay has been away for `failover_after` its workers move to the others, with what it had
+// not acknowledged; when it is back they return, once the others have everything of theirs.
+class Upstream final : public Agent {
+ public:
+  struct Options {
+    std::vector<Address> connect;
+    std::string name;  // in the logs of the relays upstream
+    AckLevel level = AckLevel::written;
+    std::uint64_t window_bytes = std::uint64_t{8} << 20;  // under way to each
+    Duration failover_after = std::chrono::seconds(5);
+    std::uint64_t seed = 0;  // of the names by which relays upstream know this log
+  };
+  // All must outlive the agent.
+  Upstream(const Options& options, Context& context, Spool& spool, const Clock& clock);
+
+  // Reads the cursor. Errors: io, no_space.
+  [[nodiscard]] Result<void> open();
+  // The newest record number that the cursor knows of.
+  [[nodiscard]] RecordNumber newest() const { return cursor_.number; }
+
+  [[nodiscard]] std::string_view name() const override { return "upstream"; }
+  [[nodiscard]] Result<void> on_start() override;
+  [[nodiscard]] std::size_t do_work(Instant now) override;
+  [[nodiscard]] bool has_work() override;
+  void wait_fds(std::vector<int>& fds) const override;
+  // Finished when all of the log has arrived, or when nobody is there to take it: it stays in the
+  // spool then.
+  [[nodiscard]] Drain drain(Instant now) override;
+  [[nodiscard]] std::uint64_t on_stop() override;
+
+  // Any thread.
+  void sample(Samples& samples, std::int64_t now_us) const;
+  [[nodiscard]] const TapBoard& board() const { return board_; }
+
+ private:
+  static constexpr std::size_t kBatchesPerTurn = 64;
+  static constexpr Duration kSaveInterval = std::chrono::milliseconds(100);
+
+  struct Shown {
+    bool connected = false;
+    std::uint64_t connections = 0;
+    std::uint64_t resent = 0;
+    std::uint64_t unacked = 0;
+  };
+
+  [[nodiscard]] std::size_t read_log(Instant now);
+  [[nodiscard]] bool next_entry();
+  [[nodiscard]] bool all_want_more() const;
+  void send_on(LogReader::Entry entry);
+  void send_split(const Batch& batch, const LogPosition& begin);
+  void offer(UpstreamLink& link, std::unique_ptr<Batch> batch, BatchNumber number,
+             const LogPosition& begin);
+  [[nodiscard]] std::size_t relay_for(std::string_view hostname);
+  void review_relays(Instant now);
+  void move_away_from(std::size_t relay);
+  void settle();
+  [[nodiscard]] bool anything_under_way() const;
+  [[nodiscard]] LogPosition done() const;
+  void note_missing(const Batch& next);
+  void save(Instant now);
+  void show();
+  [[nodiscard]] SourceId new_source() { return {random_() | 1}; }
+
+  Options options_;
+  Context& context_;
+  Spool& spool_;
+  const Clock& clock_;
+  std::mt19937_64 random_;
+  std::optional<CursorFile> cursor_file_;
+  CursorFile::Cursor cursor_;
+  Instant saved_at_;
+
+  std::unique_ptr<LogReader> reader_;
+  LogPosition read_;                         // behind the last record that was sent on
+  std::optional<LogReader::Entry> waiting_;  // the next, while it cannot be sent on
+  LogPosition waiting_begin_;
+  std::vector<std::unique_ptr<UpstreamLink>> links_;
+
+  // Of several relays:
+  std::vector<std::string> addresses_;
+  std::vector<bool> there_;
+  std::vector<Instant> seen_at_;
+  std::unordered_map<std::string, std::size_t> relay_of_;
+  std::optional<std::size_t> returning_;  // waits for the others to have everything
+  EventHostname hostname_;
+
+  std::uint64_t held_at_start_ = 0;
+  Ledger ledger_;
+  std::uint64_t delivered_bytes_ = 0;
+  std::uint64_t moves_ = 0;
+  TapBoard board_{"upstream"};
+  std::shared_ptr<TapEntry> entry_;
+  std::vector<std::unique_ptr<Published<Shown>>> shown_;
+  std::atomic<std::uint64_t> moves_shown_{0};
+};
+
+}  // namespace xylem

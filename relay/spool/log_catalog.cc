@@ -1,0 +1,102 @@
+#include "relay/spool/log_catalog.h"
+
+#include <algorithm>
+
+#include "relay/base/check.h"
+
+namespace xylem {
+
+void LogCatalog::reset(std::vector<SegmentFacts> segments) {
+  const std::lock_guard lock(mutex_);
+  segments_ = std::move(segments);
+}
+
+std::vector<SegmentFacts> LogCatalog::segments_with(const Tail& tail) const {
+  std::vector<SegmentFacts> all = segments_;
+  if (!all.empty() && all.back().ordinal == tail.ordinal) {
+    all.back().end = tail.end;
+    all.back().bytes = tail.bytes;
+    all.back().newest_us = tail.newest_us;
+  }
+  return all;
+}
+
+void LogCatalog::add(const SegmentFacts& segment) {
+  const std::lock_guard lock(mutex_);
+  segments_ = segments_with(tail_.read());
+  segments_.push_back(segment);
+}
+
+void LogCatalog::remove_oldest() {
+  const std::lock_guard lock(mutex_);
+  XYLEM_CHECK(!segments_.empty(), "there is an oldest segment");
+  if (need_) {
+    const std::vector<SegmentFacts> all = segments_with(tail_.read());
+    const std::uint64_t before = events_from(all, need_->read);
+    dropped_oldest_ += before - events_from({all.begin() + 1, all.end()}, need_->read);
+  }
+  segments_.erase(segments_.begin());
+}
+
+void LogCatalog::remove_newest() {
+  const std::lock_guard lock(mutex_);
+  XYLEM_CHECK(!segments_.empty(), "there is a newest segment");
+  segments_.pop_back();
+}
+
+std::vector<SegmentFacts> LogCatalog::segments() const {
+  const std::lock_guard lock(mutex_);
+  return segments_with(tail_.read());
+}
+
+template <class Wanted>
+std::optional<SegmentFacts> LogCatalog::first_that(Wanted wanted) const {
+  const std::vector<SegmentFacts> all = segments();
+  const auto found = std::find_if(all.begin(), all.end(), wanted);
+  if (found == all.end()) return std::nullopt;
+  return *found;
+}
+
+std::optional<SegmentFacts> LogCatalog::at(const LogPosition& position) const {
+  return first_that([&](const SegmentFacts& s) { return s.end_position() > position; });
+}
+
+std::optional<SegmentFacts> LogCatalog::since(std::int64_t since_us) const {
+  return first_that([&](const SegmentFacts& s) { return s.newest_us >= since_us; });
+}
+
+std::optional<SegmentFacts> LogCatalog::after(std::uint64_t ordinal) const {
+  return first_that([&](const SegmentFacts& s) { return s.ordinal > ordinal; });
+}
+
+std::uint64_t LogCatalog::events_from(const std::vector<SegmentFacts>& segments,
+                                      const LogPosition& position) {
+  std::uint64_t events = 0;
+  LogPosition at = position;
+  for (const SegmentFacts& segment : segments) {
+    if (segment.end_position() <= at) continue;
+    const LogPosition from = std::max(at, LogPosition{segment.epoch, segment.first});
+    events += segment.end.value - from.sequence.value;
+    at = segment.end_position();
+  }
+  return events;
+}
+
+void LogCatalog::need(const Need& need) {
+  const std::lock_guard lock(mutex_);
+  need_ = need;
+}
+
+std::optional<LogCatalog::Need> LogCatalog::needed() const {
+  const std::lock_guard lock(mutex_);
+  return need_;
+}
+
+LogCatalog::Account LogCatalog::account() const {
+  const std::lock_guard lock(mutex_);
+  const Tail tail = tail_.read();
+  const LogPosition read = need_ ? need_->read : LogPosition{};
+  return {tail.passed, tail.dropped + dropped_oldest_, events_from(segments_with(tail), read)};
+}
+
+}  // namespace xylem

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "relay/base/ids.h"
+#include "relay/metrics/published.h"
+
+namespace xylem {
+
+// An event's place in the whole log: that of an epoch behind that of the epochs before it.
+struct LogPosition {
+  Epoch epoch;
+  Sequence sequence;
+  friend constexpr auto operator<=>(const LogPosition&, const LogPosition&) = default;
+};
+
+// What is known of a segment without reading it.
+struct SegmentFacts {
+  std::uint64_t ordinal = 0;
+  Epoch epoch;
+  Sequence first;  // the first event's sequence
+  Sequence end;    // behind the last event's
+  std::int64_t newest_us = 0;
+  std::uint64_t bytes = 0;
+
+  [[nodiscard]] LogPosition end_position() const { return {epoch, end}; }
+};
+
+// Which segments the log has, and from where on somebody still needs them: what the log's writer
+// and its readers, each on a thread of its own, know of one another. The mutex is taken when a
+// segment comes or goes, when a reader begins, and now and then by those who count; never for a
+// batch (docs/decisions/0009).
+class LogCatalog {
+ public:
+  // The segment that is being written, as of the last group of batches.
+  struct Tail {
+    std::uint64_t ordinal = 0;  // 0: none yet
+    std::uint64_t bytes = 0;
+    Sequence end;  // behind the last event that was written
+    std::int64_t newest_us = 0;
+    std::uint64_t passed = 0;   // events of this epoch that came by
+    std::uint64_t dropped = 0;  // of them, those for which the quota had no room
+  };
+  // How far a consumer of the log has come.
+  struct Need {
+    LogPosition done;  // it has everything before; what is behind stays, if the quota allows
+    LogPosition read;  // what is before is in its memory
+  };
+  struct Account {
+    std::uint64_t passed = 0;   // as above
+    std::uint64_t dropped = 0;  // by the quota, the newest and the oldest, before they were read
+    std::uint64_t unread = 0;   // events in the log that were not read
+  };
+
+  // Writer.
+  void reset(std::vector<SegmentFacts> segments);
+  void add(const SegmentFacts& segment);
+  // What nobody has read of it is lost to the consumer, and counted.
+  void remove_oldest();
+  // It came to nothing. REQUIRES that its events stand elsewhere, or were never read.
+  void remove_newest();
+  void show(const Tail& tail) { tail_.publish(tail); }
+
+  // Any thread.
+  [[nodiscard]] Tail tail() const { return tail_.read(); }
+  // In order, with the tail's growth in the last.
+  [[nodiscard]] std::vector<SegmentFacts> segments() const;
+  // The segment that has what is at or behind `position`, or the first that is behind it.
+  [[nodiscard]] std::optional<SegmentFacts> at(const LogPosition& position) const;
+  // The first that has something taken in at `since_us` or later.
+  [[nodiscard]] std::optional<SegmentFacts> since(std::int64_t since_us) const;
+  [[nodiscard]] std::optional<SegmentFacts> after(std::uint64_t ordinal) const;
+
+  // The consumer says how far it is; without one nothing is needed.
+  void need(const Need& need);
+  [[nodiscard]] std::optional<Need> needed() const;
+  // Of one moment, so that it adds up.
+  [[nodiscard]] Account account() const;
+
+ private:
+  template <class Wanted>
+  [[nodiscard]] std::optional<SegmentFacts> first_that(Wanted wanted) const;
+
+  // Of these segments, from `position` on; those that stand twice are counted once.
+  [[nodiscard]] static std::uint64_t events_from(const std::vector<SegmentFacts>& segments,
+                                                 const LogPosition& position);
+  // REQUIRES the mutex.
+  [[nodiscard]] std::vector<SegmentFacts> segments_with(const Tail& tail) const;
+
+  mutable std::mutex mutex_;
+  std::vector<SegmentFacts> segments_;  // by ordinal; the last may lag behind the tail
+  std::optional<Need> need_;
+  std::uint64_t dropped_oldest_ = 0;
+  Published<Tail> tail_;
+};
+
+}  // namespace xylem

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "relay/event/batch.h"
+#include "relay/pipeline/log_history.h"
+#include "relay/spool/disk.h"
+#include "relay/spool/log_catalog.h"
+#include "relay/spool/segment_reader.h"
+
+namespace xylem {
+
+// Reads the log while its writer goes on, from any place to its end and beyond. Of what cannot be
+// read it gives nothing; the next batch's sequence tells that something is missing. One owner
+// thread, any.
+class LogReader final : public LogHistory {
+ public:
+  // Both must outlive the reader.
+  LogReader(Disk& disk, const LogCatalog& catalog) : disk_(disk), catalog_(catalog) {}
+
+  void seek(Epoch epoch, Sequence sequence) override;
+  void seek(std::int64_t since_us) override;
+  [[nodiscard]] BatchRef read() override;
+  [[nodiscard]] bool has_more() const override;
+
+  struct Entry {
+    RecordNumber number;
+    std::unique_ptr<Batch> batch;  // with its origin, if it has one
+  };
+  // The next batch, or nothing just now. A batch that stands twice is given once.
+  [[nodiscard]] std::optional<Entry> next();
+  // Behind the last batch that was given.
+  [[nodiscard]] const LogPosition& position() const { return from_; }
+  // Bytes that were passed over because their checksum does not hold, or could not be read.
+  [[nodiscard]] std::uint64_t damaged_bytes() const { return damaged_bytes_; }
+
+ private:
+  void begin(const std::optional<SegmentFacts>& segment);
+  [[nodiscard]] bool open_next();
+  void close();
+  [[nodiscard]] std::uint64_t limit(const LogCatalog::Tail& tail);
+  [[nodiscard]] bool is_wanted(const RecordHeader& record) const;
+
+  Disk& disk_;
+  const LogCatalog& catalog_;
+  LogPosition from_;
+  std::int64_t since_us_ = 0;
+  std::uint64_t ordinal_ = 0;  // of the segment at hand, or of the last one that was passed
+  std::optional<SegmentReader> segment_;
+  std::uint64_t bytes_ = 0;  // of the segment at hand, as long as it does not grow
+  bool growing_ = false;
+  bool exhausted_ = false;  // nothing more can be read of it, unless it grows
+  std::uint64_t damaged_bytes_ = 0;
+};
+
+}  // namespace xylem

@@ -1,0 +1,212 @@
+#include "relay/spool/log_recovery.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "relay/spool/segment_reader.h"
+#include "relay/spool/source_records.h"
+
+namespace xylem {
+namespace {
+
+// A finished segment's last record, without reading the others.
+std::optional<RecordHeader> end_record(File& file, const SegmentHeader& segment,
+                                       std::uint64_t bytes) {
+  if (bytes < kSegmentHeaderBytes + kRecordHeaderBytes) return std::nullopt;
+  std::array<std::byte, kRecordHeaderBytes> last{};
+  const auto got = file.read_at(bytes - kRecordHeaderBytes, last);
+  if (!got || *got != last.size()) return std::nullopt;
+  const auto header = read_record_header(last);
+  if (!header || header->kind != RecordKind::end || header->length != 0) return std::nullopt;
+  return record_is_sound(last, {}, seed_of(segment)) ? header : std::nullopt;
+}
+
+struct Scan {
+  SegmentReport report;
+  RecordNumber newest;
+  std::uint64_t sound_until = kSegmentHeaderBytes;
+};
+
+void note_batch(Scan& scan, const RecordHeader& record) {
+  SegmentFacts& facts = scan.report.facts;
+  facts.end = std::max(facts.end, record.first.after(record.events));
+  facts.newest_us = std::max(facts.newest_us, record.received_us);
+  scan.newest = std::max(scan.newest, record.number);
+  ++scan.report.batches;
+  scan.report.events += record.events;
+}
+
+// Every record of a segment.
+Result<Scan> scan_segment(SegmentReader& reader, const SegmentFacts& facts,
+                          std::map<std::uint64_t, BatchNumber>* sources) {
+  Scan scan;
+  scan.report.facts = facts;
+  for (;;) {
+    XYLEM_TRY(const auto record, reader.next(facts.bytes));
+    if (!record) break;
+    scan.sound_until = reader.offset();
+    if (record->header.kind == RecordKind::end) {
+      scan.report.finished = true;
+      scan.newest = std::max(scan.newest, record->header.number);
+    }
+    if (record->header.kind == RecordKind::batch) note_batch(scan, record->header);
+    if (sources == nullptr) continue;
+    if (record->header.kind == RecordKind::sources) read_sources(*record, *sources);
+    if (record->header.source.value != 0) note_source(record->header, *sources);
+  }
+  scan.report.damaged_bytes = reader.damaged_bytes() + (facts.bytes - scan.sound_until);
+  return scan;
+}
+
+class Recovery {
+ public:
+  explicit Recovery(Disk& disk) : disk_(disk) {}
+
+  Result<RecoveredLog> run() {
+    XYLEM_TRY(const std::vector<std::string> names, disk_.list());
+    std::vector<std::uint64_t> ordinals;
+    for (const std::string& name : names) {
+      if (const auto ordinal = segment_ordinal(name)) ordinals.push_back(*ordinal);
+    }
+    for (std::size_t i = 0; i < ordinals.size(); ++i) {
+      log_.next_ordinal = std::max(log_.next_ordinal, ordinals[i] + 1);
+      if (auto taken = take(ordinals[i], i + 1 == ordinals.size()); !taken) {
+        return tl::unexpected(taken.error());
+      }
+    }
+    return std::move(log_);
+  }
+
+ private:
+  Result<void> take(std::uint64_t ordinal, bool last) {
+    auto reader = SegmentReader::open(disk_, ordinal);
+    if (!reader && reader.error().code == ErrorCode::malformed) {
+      return set_aside(ordinal, reader.error().message);
+    }
+    if (!reader) {
+      return fail(reader.error().code,
+                  fmt::format("{}: {}", segment_name(ordinal), reader.error().message));
+    }
+    XYLEM_TRY(auto file, disk_.open(segment_name(ordinal), Disk::Mode::write));
+    XYLEM_TRY(const std::uint64_t bytes, file->size());
+    const SegmentHeader& header = reader->header();
+    SegmentFacts facts{ordinal, header.epoch, header.first, header.first, header.created_us, bytes};
+    log_.newest_epoch = std::max(log_.newest_epoch, header.epoch);
+    const auto end = end_record(*file, header, bytes);
+    if (end && !last) {
+      facts.end = end->first;
+      facts.newest_us = end->received_us;
+      log_.newest = std::max(log_.newest, end->number);
+      log_.segments.push_back(facts);
+      return {};
+    }
+    // The last one tells what its sources had sent when it began, and each batch since.
+    XYLEM_TRY(Scan scan, scan_segment(*reader, facts, last ? &log_.sources : nullptr));
+    log_.newest = std::max(log_.newest, scan.newest);
+    if (!scan.report.finished) {
+      if (auto done = finish(*file, header, scan); !done) return done;
+    } else {
+      log_.damaged_bytes += scan.report.damaged_bytes;
+    }
+    log_.segments.push_back(scan.report.facts);
+    return {};
+  }
+
+  // A relay that died left no end record, and maybe half a batch. The rest of it is kept aside, and
+  // the segment is finished as it would have been.
+  Result<void> finish(File& file, const SegmentHeader& header, Scan& scan) {
+    SegmentFacts& facts = scan.report.facts;
+    const std::uint64_t torn = facts.bytes - scan.sound_until;
+    log_.damaged_bytes += scan.report.damaged_bytes - torn;
+    if (torn != 0) {
+      XYLEM_TRY(const bool anything, copy_away(file, facts.ordinal, scan.sound_until, torn));
+      if (anything) log_.damaged_bytes += torn;
+      if (auto cut = file.truncate(scan.sound_until); !cut) return cut;
+    }
+    RecordHeader end{RecordKind::end, 0, scan.newest, facts.end, 0, facts.newest_us, {}, {}};
+    std::array<std::byte, kRecordHeaderBytes> bytes{};
+    write_record_header(end, {}, seed_of(header), bytes);
+    const std::span<const std::byte> piece(bytes);
+    // On a disk that is full it is looked through again next time, that is all.
+    if (file.write_at(scan.sound_until, {&piece, 1})) {
+      static_cast<void>(file.sync());
+      facts.bytes = scan.sound_until + kRecordHeaderBytes;
+    } else {
+      facts.bytes = scan.sound_until;
+    }
+    return {};
+  }
+
+  // False if there was nothing but zeros, which nobody wrote.
+  Result<bool> copy_away(File& file, std::uint64_t ordinal, std::uint64_t from,
+                         std::uint64_t bytes) {
+    std::vector<std::byte> rest(bytes);
+    XYLEM_TRY(const std::size_t got, file.read_at(from, rest));
+    rest.resize(got);
+    if (std::all_of(rest.begin(), rest.end(), [](std::byte b) { return b == std::byte{0}; })) {
+      return false;
+    }
+    const std::string name = unused(fmt::format("{}.torn-{}", segment_name(ordinal), from));
+    XYLEM_TRY(auto aside, disk_.create(name));
+    const std::span<const std::byte> piece(rest);
+    if (auto written = aside->write_at(0, {&piece, 1}); !written) {
+      return tl::unexpected(written.error());
+    }
+    log_.set_aside.push_back(
+        {name, fmt::format("{} bytes at its end are half a record", rest.size())});
+    return true;
+  }
+
+  Result<void> set_aside(std::uint64_t ordinal, const std::string& why) {
+    const std::string name = unused(segment_name(ordinal) + ".quarantine");
+    if (auto renamed = disk_.rename(segment_name(ordinal), name); !renamed) return renamed;
+    log_.set_aside.push_back({name, why});
+    return {};
+  }
+
+  std::string unused(const std::string& wanted) {
+    const auto names = disk_.list().value_or(std::vector<std::string>());
+    std::string name = wanted;
+    for (int n = 2; std::find(names.begin(), names.end(), name) != names.end(); ++n) {
+      name = fmt::format("{}-{}", wanted, n);
+    }
+    return name;
+  }
+
+  Disk& disk_;
+  RecoveredLog log_;
+};
+
+}  // namespace
+
+Result<RecoveredLog> recover_log(Disk& disk) { return Recovery(disk).run(); }
+
+Result<std::vector<SegmentReport>> verify_log(Disk& disk) {
+  XYLEM_TRY(const std::vector<std::string> names, disk.list());
+  std::vector<SegmentReport> reports;
+  for (const std::string& name : names) {
+    const auto ordinal = segment_ordinal(name);
+    if (!ordinal) continue;
+    SegmentReport unreadable;
+    unreadable.facts.ordinal = *ordinal;
+    auto reader = SegmentReader::open(disk, *ordinal);
+    if (!reader) {
+      unreadable.problem = reader.error().message;
+      reports.push_back(unreadable);
+      continue;
+    }
+    XYLEM_TRY(auto file, disk.open(name, Disk::Mode::read));
+    XYLEM_TRY(const std::uint64_t bytes, file->size());
+    const SegmentHeader& header = reader->header();
+    const SegmentFacts facts{*ordinal,     header.epoch,      header.first,
+                             header.first, header.created_us, bytes};
+    XYLEM_TRY(const Scan scan, scan_segment(*reader, facts, nullptr));
+    reports.push_back(scan.report);
+  }
+  return reports;
+}
+
+}  // namespace xylem

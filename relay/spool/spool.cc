@@ -1,0 +1,36 @@
+#include "relay/spool/spool.h"
+
+#include <fmt/format.h>
+
+#include "relay/base/log.h"
+
+namespace xylem {
+
+Result<std::unique_ptr<Spool>> Spool::open(const std::string& directory,
+                                           const LogWriter::Options& options) {
+  XYLEM_TRY(std::unique_ptr<Directory> held, Directory::hold(directory));
+  return open(std::unique_ptr<Disk>(std::move(held)), options);
+}
+
+Result<std::unique_ptr<Spool>> Spool::open(std::unique_ptr<Disk> disk,
+                                           const LogWriter::Options& options) {
+  XYLEM_TRY(const Disk::Room room, disk->room());
+  if (room.total_bytes != 0 && options.bytes_max > room.total_bytes) {
+    return fail(ErrorCode::refused,
+                fmt::format("a quota of {} bytes is more than the whole volume has, {}",
+                            options.bytes_max, room.total_bytes));
+  }
+  std::unique_ptr<Spool> made(new Spool(std::move(disk), options));
+  XYLEM_TRY(made->recovered_, recover_log(*made->disk_));
+  made->catalog_.reset(made->recovered_.segments);
+  for (const RecoveredLog::SetAside& aside : made->recovered_.set_aside) {
+    XYLEM_LOG(warning, "spool set aside {}: {}", aside.name, aside.why);
+  }
+  if (made->recovered_.damaged_bytes != 0) {
+    XYLEM_LOG(warning, "spool has {} bytes whose checksums do not hold; they are passed over",
+              made->recovered_.damaged_bytes);
+  }
+  return made;
+}
+
+}  // namespace xylem

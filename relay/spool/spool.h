@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "relay/base/result.h"
+#include "relay/spool/disk.h"
+#include "relay/spool/log_catalog.h"
+#include "relay/spool/log_reader.h"
+#include "relay/spool/log_recovery.h"
+#include "relay/spool/log_writer.h"
+
+namespace xylem {
+
+// A relay's log on disk as it was found at start: the directory, held against other relays, what is
+// in it, and the catalog that the writer and the readers share. docs/spool.md draws the files.
+class Spool {
+ public:
+  // Errors: refused (somebody holds it; a newer program wrote it; the quota is larger than the
+  // volume), io. What was set aside is logged.
+  [[nodiscard]] static Result<std::unique_ptr<Spool>> open(const std::string& directory,
+                                                           const LogWriter::Options& options);
+  // The same over a disk of the caller's.
+  [[nodiscard]] static Result<std::unique_ptr<Spool>> open(std::unique_ptr<Disk> disk,
+                                                           const LogWriter::Options& options);
+
+  [[nodiscard]] Disk& disk() { return *disk_; }
+  [[nodiscard]] LogCatalog& catalog() { return catalog_; }
+  [[nodiscard]] const RecoveredLog& recovered() const { return recovered_; }
+  [[nodiscard]] const LogWriter::Options& options() const { return options_; }
+  // Any thread; each reader for one.
+  [[nodiscard]] std::unique_ptr<LogReader> reader() {
+    return std::make_unique<LogReader>(*disk_, catalog_);
+  }
+
+ private:
+  Spool(std::unique_ptr<Disk> disk, const LogWriter::Options& options)
+      : disk_(std::move(disk)), options_(options) {}
+
+  std::unique_ptr<Disk> disk_;
+  LogWriter::Options options_;
+  LogCatalog catalog_;
+  RecoveredLog recovered_;
+};
+
+}  // namespace xylem
