@@ -1,0 +1,177 @@
+// Goal    a log is found as it was left, however it was left; nothing that was written is lost,
+//         nothing is deleted, and what is set aside is named.
+// Method  a real directory; relays that end, are killed, and files that are torn and damaged.
+
+#include "relay/spool/log_recovery.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "relay/spool/crc32c.h"
+#include "tests/doubles/log_on_disk.h"
+
+namespace xylem {
+namespace {
+
+class LogRecoveryTest : public ::testing::Test {
+ protected:
+  RecoveredLog recovered() {
+    auto disk = Directory::look(log.folder.path()).value();
+    return recover_log(*disk).value();
+  }
+  testing::LogOnDisk log;
+};
+
+TEST_F(LogRecoveryTest, OfNothingIsEmpty) {
+  const RecoveredLog found = recovered();
+  EXPECT_TRUE(found.segments.empty());
+  EXPECT_EQ(found.next_ordinal, 1u);
+  EXPECT_EQ(found.newest.value, 0u);
+}
+
+TEST_F(LogRecoveryTest, FindsWhatARelayLeftThatStopped) {
+  log.open();
+  static_cast<void>(log.append(3));
+  static_cast<void>(log.append(4));
+  log.finish();
+  const RecoveredLog found = recovered();
+  ASSERT_EQ(found.segments.size(), 1u);
+  EXPECT_EQ(found.segments[0].first, Sequence{1});
+  EXPECT_EQ(found.segments[0].end, Sequence{8});
+  EXPECT_EQ(found.segments[0].newest_us, log.now_us);
+  EXPECT_EQ(found.next_ordinal, 2u);
+  EXPECT_EQ(found.newest_epoch, Epoch{1});
+  EXPECT_TRUE(found.set_aside.empty());
+}
+
+TEST_F(LogRecoveryTest, FindsWhatARelayLeftThatWasKilled) {
+  log.open();
+  log.fill(3);
+  const std::string before = log.read();
+  log.kill();
+  log.open();
+  EXPECT_EQ(log.read(), before);
+  EXPECT_TRUE(log.spool->recovered().set_aside.empty());
+  log.kill();
+  const RecoveredLog again = recovered();
+  EXPECT_EQ(again.segments.back().bytes, log.size(3)) << "it was finished by the one after";
+}
+
+TEST_F(LogRecoveryTest, GoesOnInANewEpochWithNumbersOfANewLife) {
+  log.open();
+  static_cast<void>(log.append(2));
+  log.kill();
+  log.open();
+  static_cast<void>(log.append(3));
+  EXPECT_EQ(log.read(), "1:1-2 2:1-3 ");
+  const auto reader = log.spool->reader();
+  reader->seek({}, {});
+  const auto first = reader->next();
+  const auto second = reader->next();
+  EXPECT_EQ(second->number, first->number.first_of_next_life());
+}
+
+TEST_F(LogRecoveryTest, SetsATornEndAsideAndLosesNoWholeRecord) {
+  log.open();
+  static_cast<void>(log.append(2));
+  const std::uint64_t whole = log.size(1);
+  static_cast<void>(log.append(5));
+  log.kill();
+  for (const std::uint64_t cut : {log.size(1) - 1, whole + kRecordHeaderBytes, whole + 1}) {
+    log.cut(1, cut);
+    const RecoveredLog found = recovered();
+    EXPECT_EQ(found.segments[0].end, Sequence{3}) << cut;
+    ASSERT_EQ(found.set_aside.size(), 1u) << cut;
+    EXPECT_NE(found.set_aside[0].name.find(".torn-"), std::string::npos);
+    EXPECT_EQ(std::filesystem::file_size(log.folder.path() + "/" + found.set_aside[0].name),
+              cut - whole);
+    log.cut(1, whole);
+    std::filesystem::resize_file(log.path(1), cut);  // zeros: what a file system may leave
+    EXPECT_TRUE(recovered().set_aside.empty()) << "nobody wrote zeros";
+    log.cut(1, whole);
+    std::ofstream(log.path(1), std::ios::app | std::ios::binary) << std::string(300, 'x');
+  }
+}
+
+TEST_F(LogRecoveryTest, KeepsAFileThatIsNoSegmentUnderAnotherName) {
+  log.open();
+  log.fill(3);
+  log.kill();
+  log.flip(2, 20);
+  const RecoveredLog found = recovered();
+  EXPECT_EQ(found.segments.size(), 2u);
+  ASSERT_EQ(found.set_aside.size(), 1u);
+  EXPECT_EQ(found.set_aside[0].name, segment_name(2) + ".quarantine");
+  EXPECT_NE(found.set_aside[0].why.find("damaged"), std::string::npos);
+  EXPECT_EQ(found.next_ordinal, 4u);
+  log.open();
+  EXPECT_NE(log.read().find(":1-5 "), std::string::npos) << "the others are read";
+}
+
+TEST_F(LogRecoveryTest, GoesOnBehindDamageInTheMiddle) {
+  log.options.segment_bytes = 64 << 10;
+  log.open();
+  static_cast<void>(log.append(2));
+  const std::uint64_t second = log.size(1);
+  static_cast<void>(log.append(2));
+  static_cast<void>(log.append(2));
+  log.kill();
+  log.flip(1, second + 90);
+  log.open();
+  EXPECT_EQ(log.read(), "1:1-2 1:5-6 ");
+  EXPECT_GT(log.spool->recovered().damaged_bytes, 0u);
+  EXPECT_TRUE(log.spool->recovered().set_aside.empty()) << "it stays where it is";
+}
+
+TEST_F(LogRecoveryTest, RemembersTheSourcesOfSegmentsBefore) {
+  log.open();
+  static_cast<void>(log.append(1, {{95}, {10}, false, 0}));
+  log.fill(3);
+  static_cast<void>(log.append(1, {{96}, {7}, false, 0}));
+  log.kill();
+  std::filesystem::remove(log.path(1));
+  const RecoveredLog found = recovered();
+  EXPECT_EQ(found.sources.at(95), BatchNumber{10});
+  EXPECT_EQ(found.sources.at(96), BatchNumber{7});
+}
+
+TEST_F(LogRecoveryTest, RefusesTheLogOfANewerProgram) {
+  log.open();
+  static_cast<void>(log.append(1));
+  log.finish();
+  std::vector<std::byte> head(kSegmentHeaderBytes);
+  write_segment_header({2, {2}, {1}, 0}, head);
+  const std::uint32_t version = 9;
+  std::memcpy(head.data() + 8, &version, sizeof version);
+  std::memset(head.data() + 12, 0, 4);
+  const std::uint32_t crc = crc32c(head);
+  std::memcpy(head.data() + 12, &crc, sizeof crc);
+  std::ofstream(log.path(2), std::ios::binary)
+      .write(reinterpret_cast<const char*>(head.data()), kSegmentHeaderBytes);
+  auto disk = Directory::look(log.folder.path()).value();
+  const auto refused = recover_log(*disk);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::refused);
+  EXPECT_NE(refused.error().message.find("newer xylem (format 9"), std::string::npos);
+}
+
+TEST_F(LogRecoveryTest, VerifiesEveryRecord) {
+  log.open();
+  log.fill(3);
+  log.kill();
+  log.flip(1, 300);
+  auto disk = Directory::look(log.folder.path()).value();
+  const auto reports = verify_log(*disk).value();
+  ASSERT_EQ(reports.size(), 3u);
+  EXPECT_GT(reports[0].damaged_bytes, 0u);
+  EXPECT_EQ(reports[1].damaged_bytes, 0u);
+  EXPECT_TRUE(reports[1].finished);
+  EXPECT_FALSE(reports[2].finished) << "looking changes nothing";
+  EXPECT_GT(reports[1].events, 0u);
+}
+
+}  // namespace
+}  // namespace xylem
