@@ -38,6 +38,15 @@ void LogCatalog::remove_oldest() {
   segments_.erase(segments_.begin());
 }
 
+void LogCatalog::cut(std::uint64_t ordinal, Sequence end, std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  for (SegmentFacts& segment : segments_) {
+    if (segment.ordinal != ordinal) continue;
+    segment.end = end;
+    segment.bytes = bytes;
+  }
+}
+
 void LogCatalog::remove_newest() {
   const std::lock_guard lock(mutex_);
   XYLEM_CHECK(!segments_.empty(), "there is a newest segment");

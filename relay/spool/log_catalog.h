@@ -60,6 +60,8 @@ class LogCatalog {
   void add(const SegmentFacts& segment);
   // What nobody has read of it is lost to the consumer, and counted.
   void remove_oldest();
+  // It is shorter than it was: what it had behind `end` stands in a later one.
+  void cut(std::uint64_t ordinal, Sequence end, std::uint64_t bytes);
   // It came to nothing. REQUIRES that its events stand elsewhere, or were never read.
   void remove_newest();
   void show(const Tail& tail) { tail_.publish(tail); }

@@ -12,6 +12,9 @@
 namespace xylem {
 namespace {
 
+constexpr const char* kNewSuffix = ".new";
+constexpr std::size_t kCopyBytes = std::size_t{1} << 20;
+
 // A finished segment's last record, without reading the others.
 std::optional<RecordHeader> end_record(File& file, const SegmentHeader& segment,
                                        std::uint64_t bytes) {
@@ -90,7 +93,7 @@ class Recovery {
       return fail(reader.error().code,
                   fmt::format("{}: {}", segment_name(ordinal), reader.error().message));
     }
-    XYLEM_TRY(auto file, disk_.open(segment_name(ordinal), Disk::Mode::write));
+    XYLEM_TRY(auto file, disk_.open(segment_name(ordinal), Disk::Mode::read));
     XYLEM_TRY(const std::uint64_t bytes, file->size());
     const SegmentHeader& header = reader->header();
     SegmentFacts facts{ordinal, header.epoch, header.first, header.first, header.created_us, bytes};
@@ -100,8 +103,7 @@ class Recovery {
       facts.end = end->first;
       facts.newest_us = end->received_us;
       log_.newest = std::max(log_.newest, end->number);
-      log_.segments.push_back(facts);
-      return {};
+      return add(facts);
     }
     // The last one tells what its sources had sent when it began, and each batch since.
     XYLEM_TRY(Scan scan, scan_segment(*reader, facts, last ? &log_.sources : nullptr));
@@ -111,12 +113,82 @@ class Recovery {
     } else {
       log_.damaged_bytes += scan.report.damaged_bytes;
     }
-    log_.segments.push_back(scan.report.facts);
+    return add(scan.report.facts);
+  }
+
+  // After a sync that failed its batches were written again, to the next segment. Should the relay
+  // have ended right then, each may have what the other has lost.
+  Result<void> add(const SegmentFacts& facts) {
+    const SegmentFacts* before = log_.segments.empty() ? nullptr : &log_.segments.back();
+    if (before == nullptr || before->epoch != facts.epoch || facts.first >= before->end) {
+      log_.segments.push_back(facts);
+      return {};
+    }
+    return merge(log_.segments.back(), facts);
+  }
+
+  Result<void> merge(SegmentFacts& into, const SegmentFacts& later) {
+    std::map<std::uint64_t, SegmentReader::Record> records;
+    XYLEM_TRY(const SegmentHeader header, collect(into, records));
+    XYLEM_TRY(const SegmentHeader later_header, collect(later, records));
+    static_cast<void>(later_header);
+    const std::string name = segment_name(into.ordinal);
+    static_cast<void>(disk_.remove(name + kNewSuffix));
+    XYLEM_TRY(auto anew, disk_.create(name + kNewSuffix));
+    std::array<std::byte, kSegmentHeaderBytes> head{};
+    write_segment_header(header, head);
+    const std::span<const std::byte> piece(head);
+    if (auto written = anew->write_at(0, {&piece, 1}); !written) return written;
+    into.bytes = head.size();
+    RecordNumber newest;
+    for (const auto& [first, record] : records) {
+      newest = std::max(newest, record.header.number);
+      into.end = std::max(into.end, record.header.first.after(record.header.events));
+      if (auto written = append(*anew, into, header, record); !written) return written;
+    }
+    into.newest_us = std::max(into.newest_us, later.newest_us);
+    SegmentReader::Record end;
+    end.header = {RecordKind::end, 0, newest, into.end, 0, into.newest_us, {}, {}};
+    if (auto written = append(*anew, into, header, end); !written) return written;
+    if (auto synced = anew->sync(); !synced) return synced;
+    if (auto renamed = disk_.rename(name + kNewSuffix, name); !renamed) return renamed;
+    if (auto synced = disk_.sync(); !synced) return synced;
+    return disk_.remove(segment_name(later.ordinal));
+  }
+
+  // Its batches by sequence; those of a later segment replace an earlier one's.
+  Result<SegmentHeader> collect(const SegmentFacts& facts,
+                                std::map<std::uint64_t, SegmentReader::Record>& records) {
+    XYLEM_TRY(auto reader, SegmentReader::open(disk_, facts.ordinal));
+    for (;;) {
+      XYLEM_TRY(auto record, reader.next(facts.bytes));
+      if (!record) return reader.header();
+      if (record->header.kind == RecordKind::end) continue;
+      // What the sources had sent stands first.
+      const bool sources = record->header.kind == RecordKind::sources;
+      records.insert_or_assign(sources ? 0 : record->header.first.value, std::move(*record));
+    }
+  }
+
+  static Result<void> append(File& file, SegmentFacts& facts, const SegmentHeader& header,
+                             const SegmentReader::Record& record) {
+    std::array<std::byte, kRecordHeaderBytes> head{};
+    const std::span<const std::byte> payload(record.payload.begin(), record.header.length);
+    write_record_header(record.header, payload, seed_of(header), head);
+    constexpr std::array<std::byte, 8> kPadding{};
+    const std::uint64_t whole = record_bytes(record.header.length);
+    const std::array<std::span<const std::byte>, 3> pieces{
+        std::span<const std::byte>(head), payload,
+        std::span<const std::byte>(kPadding).first(whole - kRecordHeaderBytes -
+                                                   record.header.length)};
+    if (auto written = file.write_at(facts.bytes, pieces); !written) return written;
+    facts.bytes += whole;
     return {};
   }
 
-  // A relay that died left no end record, and maybe half a batch. The rest of it is kept aside, and
-  // the segment is finished as it would have been.
+  // A relay that died left no end record, maybe half a batch, and nobody knows what of it is on the
+  // disk: after a sync that failed the kernel holds pages for clean that are not. So all of it is
+  // written anew, and finished as it would have been; the rest that is no record is kept aside.
   Result<void> finish(File& file, const SegmentHeader& header, Scan& scan) {
     SegmentFacts& facts = scan.report.facts;
     const std::uint64_t torn = facts.bytes - scan.sound_until;
@@ -124,20 +196,39 @@ class Recovery {
     if (torn != 0) {
       XYLEM_TRY(const bool anything, copy_away(file, facts.ordinal, scan.sound_until, torn));
       if (anything) log_.damaged_bytes += torn;
-      if (auto cut = file.truncate(scan.sound_until); !cut) return cut;
     }
-    RecordHeader end{RecordKind::end, 0, scan.newest, facts.end, 0, facts.newest_us, {}, {}};
+    facts.bytes = scan.sound_until;
+    const RecordHeader end{RecordKind::end, 0, scan.newest, facts.end, 0, facts.newest_us, {}, {}};
     std::array<std::byte, kRecordHeaderBytes> bytes{};
     write_record_header(end, {}, seed_of(header), bytes);
-    const std::span<const std::byte> piece(bytes);
-    // On a disk that is full it is looked through again next time, that is all.
-    if (file.write_at(scan.sound_until, {&piece, 1})) {
-      static_cast<void>(file.sync());
-      facts.bytes = scan.sound_until + kRecordHeaderBytes;
-    } else {
-      facts.bytes = scan.sound_until;
+    const std::string name = segment_name(facts.ordinal);
+    if (write_anew(file, name, scan.sound_until, bytes)) {
+      facts.bytes += kRecordHeaderBytes;
+      return {};
     }
+    // On a disk that is full it is looked through again next time.
+    static_cast<void>(disk_.remove(name + kNewSuffix));
+    static_cast<void>(file.sync());
     return {};
+  }
+
+  Result<void> write_anew(File& file, const std::string& name, std::uint64_t bytes,
+                          std::span<const std::byte> end) {
+    static_cast<void>(disk_.remove(name + kNewSuffix));
+    XYLEM_TRY(auto anew, disk_.create(name + kNewSuffix));
+    std::vector<std::byte> piece(kCopyBytes);
+    for (std::uint64_t at = 0; at < bytes;) {
+      const auto want = std::min<std::uint64_t>(piece.size(), bytes - at);
+      XYLEM_TRY(const std::size_t got, file.read_at(at, std::span(piece).first(want)));
+      if (got != want) return fail(ErrorCode::io, "a segment became shorter while it was read");
+      const auto whole = std::span<const std::byte>(piece).first(got);
+      if (auto written = anew->write_at(at, {&whole, 1}); !written) return written;
+      at += got;
+    }
+    if (auto written = anew->write_at(bytes, {&end, 1}); !written) return written;
+    if (auto synced = anew->sync(); !synced) return synced;
+    if (auto renamed = disk_.rename(name + kNewSuffix, name); !renamed) return renamed;
+    return disk_.sync();
   }
 
   // False if there was nothing but zeros, which nobody wrote.

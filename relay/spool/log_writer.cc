@@ -114,7 +114,8 @@ Result<void> LogWriter::begin_segment(const Batch& first) {
     static_cast<void>(disk_.remove(name));
     return done;
   }
-  made->bytes = kSegmentHeaderBytes + record_bytes(sources.size());
+  made->bytes = made->synced_bytes = kSegmentHeaderBytes + record_bytes(sources.size());
+  made->synced_end = made->header.first;
   ++next_ordinal_;
   const SegmentHeader& header = made->header;
   catalog_.add(
@@ -128,7 +129,13 @@ Result<void> LogWriter::begin_segment(const Batch& first) {
   return {};
 }
 
+// The end record says that everything before it is on the disk, so it comes behind the sync; should
+// it be lost itself, recovery reads the segment.
 Result<void> LogWriter::end_segment() {
+  const std::uint64_t ordinal = active_->header.ordinal;
+  if (auto synced = sync(); !synced) return synced;
+  // A sync that failed has begun another segment, which may go on.
+  if (active_->header.ordinal != ordinal) return {};
   RecordHeader end;
   end.kind = RecordKind::end;
   end.number = next_number_;
@@ -138,10 +145,6 @@ Result<void> LogWriter::end_segment() {
   write_record_header(end, {}, seed_of(active_->header), bytes);
   const std::span<const std::byte> piece(bytes);
   if (auto written = active_->file->write_at(active_->bytes, {&piece, 1}); !written) return written;
-  const std::uint64_t ordinal = active_->header.ordinal;
-  if (auto synced = sync(); !synced) return synced;
-  // A sync that failed has begun another segment, which may go on.
-  if (active_->header.ordinal != ordinal) return {};
   if (auto cut = active_->file->truncate(active_->bytes + kRecordHeaderBytes); !cut) return cut;
   tail_.bytes = active_->bytes + kRecordHeaderBytes;
   show();
@@ -247,17 +250,23 @@ Result<void> LogWriter::sync() {
   if (auto synced = active_->file->sync(); !synced) {
     ++figures_.sync_failures;
     error_ = synced.error();
-    suspect_ = true;
+    suspect_ = std::move(active_);
     return rewrite_unsynced();
   }
-  unsynced_.clear();
-  unsynced_bytes_ = 0;
+  on_synced();
   return {};
 }
 
-// The segment whose sync failed stays as it is: what of it can be read is sound by its checksums.
+void LogWriter::on_synced() {
+  active_->synced_bytes = active_->bytes;
+  active_->synced_end = tail_.end;
+  unsynced_.clear();
+  unsynced_bytes_ = 0;
+}
+
+// Once all of it is on the disk elsewhere, the segment whose sync failed loses it: of what stands
+// twice, the first could be the damaged one.
 Result<void> LogWriter::rewrite_unsynced() {
-  active_.reset();
   Result<void> done = begin_segment(*unsynced_.front());
   if (done) done = write(unsynced_);
   if (done) done = active_->file->sync();
@@ -267,10 +276,12 @@ Result<void> LogWriter::rewrite_unsynced() {
     if (active_) give_up_segment();
     return done;
   }
+  on_synced();
   show();
-  suspect_ = false;
-  unsynced_.clear();
-  unsynced_bytes_ = 0;
+  if (suspect_->file->truncate(suspect_->synced_bytes)) {
+    catalog_.cut(suspect_->header.ordinal, suspect_->synced_end, suspect_->synced_bytes);
+  }
+  suspect_.reset();
   return {};
 }
 

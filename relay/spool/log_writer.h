@@ -76,12 +76,16 @@ class LogWriter {
     std::unique_ptr<File> file;
     SegmentHeader header;
     std::uint64_t bytes = 0;
+    // As of the last sync that held.
+    std::uint64_t synced_bytes = 0;
+    Sequence synced_end;
   };
   [[nodiscard]] Result<void> write(std::span<const BatchRef> group);
   [[nodiscard]] Result<void> begin_segment(const Batch& first);
   [[nodiscard]] Result<void> end_segment();
   [[nodiscard]] Result<void> rewrite_unsynced();
   void give_up_segment();
+  void on_synced();
   enum class Room : std::uint8_t { enough, dropped, full };
   [[nodiscard]] Room make_room();
   [[nodiscard]] bool remove_oldest(bool even_if_needed);
@@ -99,7 +103,8 @@ class LogWriter {
   LogCatalog::Tail tail_;
   std::vector<BatchRef> unsynced_;
   std::uint64_t unsynced_bytes_ = 0;
-  bool suspect_ = false;            // a sync failed, and what it was to sync is not yet elsewhere
+  // Its sync failed, and what it was to sync is not yet elsewhere.
+  std::unique_ptr<Active> suspect_;
   std::vector<std::byte> headers_;  // reused between groups
   Error error_{ErrorCode::io, ""};
   Figures figures_;
