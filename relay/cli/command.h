@@ -27,6 +27,7 @@ void add_emit(CLI::App& app, Run& run);
 void add_dump(CLI::App& app, Run& run);
 void add_route(CLI::App& app, Run& run);
 void add_check(CLI::App& app, Run& run);
+void add_spool(CLI::App& app, Run& run);
 void add_bench(CLI::App& app, Run& run);
 
 // One line on stderr, "xylem: ...", and kFailed; or kUsage, for what was wrong on the command line.

@@ -1,0 +1,162 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <ctime>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "relay/cli/command.h"
+#include "relay/spool/cursor_file.h"
+#include "relay/spool/log_recovery.h"
+#include "relay/spool/segment_format.h"
+
+namespace xylem::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct SpoolOptions {
+  std::string directory;
+  bool json = false;
+  std::uint64_t before = 0;  // segment
+  bool everything = false;
+};
+
+std::string time_of(std::int64_t wall_us) {
+  const auto seconds = static_cast<std::time_t>(wall_us / 1'000'000);
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
+
+std::string state_of(const SegmentReport& report) {
+  if (!report.problem.empty()) return report.problem;
+  if (report.damaged_bytes != 0) return fmt::format("{} bytes damaged", report.damaged_bytes);
+  return report.finished ? "sound" : "sound, not finished";
+}
+
+bool is_sound(const SegmentReport& report) {
+  return report.problem.empty() && report.damaged_bytes == 0;
+}
+
+Json json_of(const SegmentReport& report) {
+  const SegmentFacts& facts = report.facts;
+  return {{"segment", segment_name(facts.ordinal)},
+          {"epoch", facts.epoch.value},
+          {"first", facts.first.value},
+          {"end", facts.end.value},
+          {"batches", report.batches},
+          {"events", report.events},
+          {"bytes", facts.bytes},
+          {"newest", time_of(facts.newest_us)},
+          {"damaged_bytes", report.damaged_bytes},
+          {"finished", report.finished},
+          {"problem", report.problem}};
+}
+
+void print(const std::vector<SegmentReport>& reports) {
+  std::printf("%-18s %-21s %-18s %12s %12s  %s\n", "segment", "newest event taken in", "epoch",
+              "events", "bytes", "state");
+  std::uint64_t events = 0;
+  std::uint64_t bytes = 0;
+  for (const SegmentReport& report : reports) {
+    const SegmentFacts& facts = report.facts;
+    std::printf("%-18s %-21s %-18llu %12llu %12llu  %s\n", segment_name(facts.ordinal).c_str(),
+                report.problem.empty() ? time_of(facts.newest_us).c_str() : "-",
+                static_cast<unsigned long long>(facts.epoch.value),
+                static_cast<unsigned long long>(report.events),
+                static_cast<unsigned long long>(facts.bytes), state_of(report).c_str());
+    events += report.events;
+    bytes += facts.bytes;
+  }
+  std::printf("%zu segments, %llu events, %llu bytes\n", reports.size(),
+              static_cast<unsigned long long>(events), static_cast<unsigned long long>(bytes));
+}
+
+// What was set aside is not the log's any more, but people want to know of it.
+std::vector<std::string> set_aside(Disk& disk) {
+  std::vector<std::string> found;
+  for (const std::string& name : disk.list().value_or(std::vector<std::string>())) {
+    if (name.find(".seg.") != std::string::npos) found.push_back(name);
+  }
+  return found;
+}
+
+int list(const SpoolOptions& options, bool verify) {
+  const auto disk = Directory::look(options.directory);
+  if (!disk) return failed(disk.error().message);
+  const auto reports = verify_log(**disk);
+  if (!reports) return failed(reports.error().message);
+  const std::vector<std::string> aside = set_aside(**disk);
+  if (options.json || !is_terminal(STDOUT_FILENO)) {
+    Json json{{"directory", options.directory}, {"segments", Json::array()}, {"set_aside", aside}};
+    for (const SegmentReport& report : *reports) json["segments"].push_back(json_of(report));
+    std::printf("%s\n", json.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+  } else {
+    print(*reports);
+    for (const std::string& name : aside) std::printf("set aside: %s\n", name.c_str());
+  }
+  if (!verify) return kFine;
+  for (const SegmentReport& report : *reports) {
+    if (!is_sound(report)) return failed("the spool is damaged");
+  }
+  return kFine;
+}
+
+// Takes the lock, so that no relay has the spool meanwhile.
+int drop(const SpoolOptions& options) {
+  if (!options.everything && options.before == 0) {
+    return misused("say what to drop: --before SEGMENT, or --everything");
+  }
+  const auto disk = Directory::hold(options.directory);
+  if (!disk) return failed(disk.error().message);
+  const auto names = (*disk)->list();
+  if (!names) return failed(names.error().message);
+  std::size_t dropped = 0;
+  for (const std::string& name : *names) {
+    const auto ordinal = segment_ordinal(name.substr(0, segment_name(0).size()));
+    if (!ordinal || (!options.everything && *ordinal >= options.before)) continue;
+    if (auto removed = (*disk)->remove(name); !removed) return failed(removed.error().message);
+    std::fprintf(stderr, "dropped %s\n", name.c_str());
+    ++dropped;
+  }
+  std::fprintf(stderr, "%zu files dropped\n", dropped);
+  return kFine;
+}
+
+CLI::App* add_verb(CLI::App& spool, const char* name, const char* sentence,
+                   const std::shared_ptr<SpoolOptions>& options) {
+  CLI::App* verb = spool.add_subcommand(name, sentence);
+  verb->add_option("directory", options->directory, "The relay's spool.directory")->required();
+  return verb;
+}
+
+}  // namespace
+
+void add_spool(CLI::App& app, Run& run) {
+  auto options = std::make_shared<SpoolOptions>();
+  CLI::App* spool =
+      app.add_subcommand("spool", "Look at a relay's log on disk, or drop some of it");
+  spool->require_subcommand(1);
+  CLI::App* ls = add_verb(*spool, "ls", "The segments, and what is in them", options);
+  ls->add_flag("--json", options->json, "JSON, as when piped");
+  ls->callback([options, &run] { run = [options] { return list(*options, false); }; });
+  CLI::App* verify =
+      add_verb(*spool, "verify", "Check every record; exit code 1 if one is damaged", options);
+  verify->add_flag("--json", options->json, "JSON, as when piped");
+  verify->callback([options, &run] { run = [options] { return list(*options, true); }; });
+  CLI::App* removal = add_verb(
+      *spool, "drop", "Remove segments, and what was set aside of them, for good", options);
+  removal->add_option("--before", options->before, "Segments below this number");
+  removal->add_flag("--everything", options->everything, "All of them");
+  removal->callback([options, &run] { run = [options] { return drop(*options); }; });
+  spool->footer(
+      "ls and verify only read, and may look at the spool of a relay that runs.\n"
+      "drop wants the relay stopped; what it had not sent upstream yet is lost then.");
+}
+
+}  // namespace xylem::cli

@@ -1,0 +1,168 @@
+// Goal    what a sidecar accepts arrives at the relays upstream, once, in each worker's order,
+//         whichever of them is away for a while; and its ledger balances.
+// Method  real relays in one process, ipc between them, spools in folders that outlive them.
+
+#include "relay/egress/upstream.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "tests/doubles/running_node.h"
+#include "tests/doubles/sockets.h"
+
+namespace xylem {
+namespace {
+
+using testing::RunningNode;
+
+class UpstreamTest : public ::testing::Test {
+ protected:
+  Config sidecar(const std::vector<std::string>& upstream) {
+    Config config;
+    config.acked.listen = {};
+    config.spool_directory = folder.path() + "/sidecar";
+    for (const std::string& name : upstream) config.upstream.connect.push_back(folder.ipc(name));
+    config.upstream.failover_after = std::chrono::milliseconds(300);
+    return config;
+  }
+  Config central(const std::string& name) {
+    Config config;
+    config.acked.listen = {folder.ipc(name)};
+    config.spool_directory = folder.path() + "/spool-" + name;
+    return config;
+  }
+  void send(RunningNode& to, int worker, int events) {
+    Socket push(context, SocketKind::push, {.linger_ms = 5'000});
+    ASSERT_TRUE(push.connect(to.push()));
+    for (int n = 0; n < events; ++n) {
+      const std::string body =
+          fmt::format(R"({{"type":"task-sent","hostname":"w{}","n":{}}})", worker, ++sent_[worker]);
+      ASSERT_EQ(testing::send_soon(push, {"task.sent", body}), SendOutcome::sent);
+    }
+    accepted += events;
+    ASSERT_TRUE(soon([&] { return to.sampled(Metric::source_accepted) >= accepted; }));
+  }
+  static Ledger ledger(RunningNode& relay) {
+    for (const TapBoard::Row& row : relay.node().taps()) {
+      if (row.sink == "upstream") return row.figures.ledger;
+    }
+    return {};
+  }
+  template <class Holds>
+  [[nodiscard]] bool soon(Holds holds) {
+    const Instant deadline = clock.now() + std::chrono::seconds(20);
+    for (pollfd nothing{-1, 0, 0}; !holds(); ::poll(&nothing, 1, 2)) {
+      if (clock.now() > deadline) return false;
+    }
+    return true;
+  }
+  [[nodiscard]] bool delivered(RunningNode& relay, double events) {
+    return soon([&] {
+      return ledger(relay).held == 0 && static_cast<double>(ledger(relay).delivered) >= events;
+    });
+  }
+  static double taken_in(RunningNode& relay) { return relay.sampled(Metric::source_accepted); }
+
+  testing::TempDir folder;
+  SystemClock clock;
+  Context context;
+  double accepted = 0;
+
+ private:
+  std::map<int, int> sent_;
+};
+
+TEST_F(UpstreamTest, EverythingArrivesOnce) {
+  RunningNode up(central("a"));
+  RunningNode relay(sidecar({"a"}));
+  send(relay, 1, 500);
+  ASSERT_TRUE(delivered(relay, 500));
+  EXPECT_EQ(taken_in(up), 500);
+  EXPECT_EQ(up.sampled(Metric::acked_duplicates), 0);
+  EXPECT_TRUE(ledger(relay).balances());
+}
+
+TEST_F(UpstreamTest, WaitsInTheSpoolForOneThatIsAway) {
+  RunningNode relay(sidecar({"a"}));
+  send(relay, 1, 300);
+  ASSERT_TRUE(soon([&] { return ledger(relay).held == 300; }));
+  EXPECT_TRUE(ledger(relay).balances());
+  RunningNode up(central("a"));
+  ASSERT_TRUE(delivered(relay, 300));
+  EXPECT_EQ(taken_in(up), 300);
+}
+
+TEST_F(UpstreamTest, GoesOnFromItsCursorAfterARestart) {
+  RunningNode up(central("a"));
+  {
+    RunningNode relay(sidecar({"a"}));
+    send(relay, 1, 200);
+    ASSERT_TRUE(delivered(relay, 200));
+  }
+  accepted = 0;
+  RunningNode again(sidecar({"a"}));
+  send(again, 1, 100);
+  ASSERT_TRUE(delivered(again, 100));
+  EXPECT_EQ(taken_in(up), 300);
+  EXPECT_TRUE(ledger(again).balances());
+}
+
+TEST_F(UpstreamTest, SendsAfterARestartWhatWaitedBefore) {
+  {
+    RunningNode relay(sidecar({"a"}));
+    send(relay, 1, 200);
+  }
+  RunningNode up(central("a"));
+  RunningNode again(sidecar({"a"}));
+  ASSERT_TRUE(delivered(again, 200));
+  EXPECT_EQ(taken_in(up), 200);
+}
+
+// A relay upstream that knows what it has, by its spool, takes nothing twice.
+TEST_F(UpstreamTest, SendsNothingTwiceToOneThatWasKilled) {
+  std::optional<RunningNode> up;
+  up.emplace(central("a"));
+  RunningNode relay(sidecar({"a"}));
+  send(relay, 1, 200);
+  ASSERT_TRUE(delivered(relay, 200));
+  up.reset();
+  send(relay, 1, 100);
+  up.emplace(central("a"));
+  ASSERT_TRUE(delivered(relay, 300));
+  EXPECT_EQ(taken_in(*up), 100);
+}
+
+TEST_F(UpstreamTest, DividesTheWorkersAmongSeveral) {
+  RunningNode a(central("a"));
+  RunningNode b(central("b"));
+  RunningNode relay(sidecar({"a", "b"}));
+  for (int worker = 0; worker < 20; ++worker) send(relay, worker, 10);
+  ASSERT_TRUE(delivered(relay, 200));
+  EXPECT_EQ(taken_in(a) + taken_in(b), 200);
+  EXPECT_GT(taken_in(a), 0);
+  EXPECT_GT(taken_in(b), 0);
+  EXPECT_EQ(static_cast<int>(taken_in(a)) % 10, 0) << "a worker's events stay together";
+}
+
+TEST_F(UpstreamTest, MovesTheWorkersOfOneThatIsAwayAndBack) {
+  RunningNode a(central("a"));
+  std::optional<RunningNode> b;
+  b.emplace(central("b"));
+  RunningNode relay(sidecar({"a", "b"}));
+  for (int worker = 0; worker < 20; ++worker) send(relay, worker, 5);
+  ASSERT_TRUE(delivered(relay, 100));
+  const double before = taken_in(a);
+  b.reset();
+  for (int worker = 0; worker < 20; ++worker) send(relay, worker, 5);
+  ASSERT_TRUE(delivered(relay, 200));
+  EXPECT_GE(taken_in(a), before + 100) << "all of them are a's now";
+  b.emplace(central("b"));
+  ASSERT_TRUE(soon([&] { return relay.sampled(Metric::upstream_moves) >= 2; }));
+  for (int worker = 0; worker < 20; ++worker) send(relay, worker, 5);
+  ASSERT_TRUE(delivered(relay, 300));
+  EXPECT_GT(taken_in(*b), 0);
+  EXPECT_TRUE(ledger(relay).balances());
+}
+
+}  // namespace
+}  // namespace xylem
