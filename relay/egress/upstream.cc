@@ -68,8 +68,10 @@ std::size_t Upstream::do_work(Instant now) {
   // What was just offered leaves in the same turn.
   for (const auto& link : links_) work += sent != 0 ? link->do_work(now) : 0;
   work += sent;
-  if (now - saved_at_ >= kSaveInterval) save(now);
-  if (work != 0) show();
+  // What waits grows also while nobody takes it.
+  const bool due = now - saved_at_ >= kSaveInterval;
+  if (due) save(now);
+  if (work != 0 || due) show();
   return work;
 }
 
