@@ -42,10 +42,12 @@ Result<void> Upstream::open() {
 Result<void> Upstream::on_start() {
   const bool one = addresses_.size() == 1;
   // A name goes with its numbers: without the cursor's, everything begins anew.
-  if (!one || cursor_.source.value == 0) cursor_.source = new_source();
+  const bool recovered = one && cursor_.source.value != 0;
+  if (!recovered) cursor_.source = new_source();
   const BatchNumber first{one ? std::max<std::uint64_t>(cursor_.number.value, 1) : 1};
   for (const Address& address : options_.connect) {
-    const UpstreamLink::Options link{address, options_.name, options_.level, options_.window_bytes};
+    const UpstreamLink::Options link{address, options_.name, options_.level, options_.window_bytes,
+                                     recovered};
     links_.push_back(std::make_unique<UpstreamLink>(
         link, context_, one ? cursor_.source : new_source(), first, clock_));
   }
