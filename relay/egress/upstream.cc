@@ -96,13 +96,10 @@ bool Upstream::next_entry() {
 void Upstream::note_missing(const Batch& next) {
   if (next.epoch() == read_.epoch && next.first_sequence() == read_.sequence) return;
   LogCatalog& catalog = spool_.catalog();
-  const std::uint64_t before = catalog.account().unread;
+  ledger_.dropped[static_cast<std::size_t>(DropReason::spool_damaged)] +=
+      catalog.events_between(read_, waiting_begin_);
   read_ = waiting_begin_;
   catalog.need({done(), read_});
-  const std::uint64_t after = catalog.account().unread;
-  // New ones may have come meanwhile.
-  const std::uint64_t missing = before > after ? before - after : 0;
-  ledger_.dropped[static_cast<std::size_t>(DropReason::spool_damaged)] += missing;
 }
 
 std::size_t Upstream::read_log(Instant) {
