@@ -70,6 +70,10 @@ class AckedSource:
     def unacked(self):
         return len(self._under_way)
 
+    def is_done(self):
+        """All that it was to send is acknowledged."""
+        return self.events == self._count and not self._under_way
+
     def pause(self):
         """Makes no more events; goes on with those that it has."""
         self._draws = False
