@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -10,6 +9,7 @@
 #include "relay/base/log.h"
 #include "relay/base/version.h"
 #include "relay/cli/command.h"
+#include "relay/cli/descriptors.h"
 #include "relay/node/config.h"
 #include "relay/node/node.h"
 #include "relay/node/signals.h"
@@ -55,15 +55,6 @@ void reload(Node& node, const ConfigSources& sources) {
   }
 }
 
-// libzmq aborts when an ipc listener runs out of descriptors, so as many are asked for as may be
-// had.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 int report(const StopReport& stopped) {
   for (const StopReport::Line& line : stopped.lines) {
     if (line.late) XYLEM_LOG(error, "{} did not stop by the deadline", line.agent);
@@ -84,7 +75,7 @@ int serve(const ConfigSources& sources) {
     return kBadConfiguration;
   }
   set_log_level(config->log_level);
-  raise_descriptor_limit();
+  prepare_for_few_descriptors();
   Signals signals;
   const SystemClock clock;
   XYLEM_LOG(info, "xylem {}, process {}", kVersion, ::getpid());

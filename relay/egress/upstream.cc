@@ -42,10 +42,12 @@ Result<void> Upstream::open() {
 Result<void> Upstream::on_start() {
   const bool one = addresses_.size() == 1;
   // A name goes with its numbers: without the cursor's, everything begins anew.
-  if (!one || cursor_.source.value == 0) cursor_.source = new_source();
+  const bool recovered = one && cursor_.source.value != 0;
+  if (!recovered) cursor_.source = new_source();
   const BatchNumber first{one ? std::max<std::uint64_t>(cursor_.number.value, 1) : 1};
   for (const Address& address : options_.connect) {
-    const UpstreamLink::Options link{address, options_.name, options_.level, options_.window_bytes};
+    const UpstreamLink::Options link{address, options_.name, options_.level, options_.window_bytes,
+                                     recovered};
     links_.push_back(std::make_unique<UpstreamLink>(
         link, context_, one ? cursor_.source : new_source(), first, clock_));
   }
@@ -96,13 +98,10 @@ bool Upstream::next_entry() {
 void Upstream::note_missing(const Batch& next) {
   if (next.epoch() == read_.epoch && next.first_sequence() == read_.sequence) return;
   LogCatalog& catalog = spool_.catalog();
-  const std::uint64_t before = catalog.account().unread;
+  ledger_.dropped[static_cast<std::size_t>(DropReason::spool_damaged)] +=
+      catalog.events_between(read_, waiting_begin_);
   read_ = waiting_begin_;
   catalog.need({done(), read_});
-  const std::uint64_t after = catalog.account().unread;
-  // New ones may have come meanwhile.
-  const std::uint64_t missing = before > after ? before - after : 0;
-  ledger_.dropped[static_cast<std::size_t>(DropReason::spool_damaged)] += missing;
 }
 
 std::size_t Upstream::read_log(Instant) {

@@ -14,7 +14,7 @@ UpstreamLink::UpstreamLink(const Options& options, Context& context, SourceId so
     : address_(options.relay.text()),
       source_(source),
       window_{.window_bytes = options.window_bytes},
-      sender_(window_, first),
+      sender_({.window_bytes = options.window_bytes, .recovered = options.recovered}, first),
       link_({.relay = options.relay,
              .name = options.name,
              .source = source,

@@ -10,7 +10,9 @@ namespace xylem {
 
 BatchNumber AckedSender::offer(std::uint64_t frame_bytes) {
   bytes_.push_back(frame_bytes);
-  return acked_.after(bytes_.size());
+  const BatchNumber number = acked_.after(bytes_.size());
+  static_cast<void>(advance_to(answered_));
+  return number;
 }
 
 void AckedSender::skip_to(BatchNumber number) {
@@ -34,21 +36,28 @@ Result<void> AckedSender::on_welcome(BatchNumber acked, Instant now) {
 
 Result<void> AckedSender::on_ack(BatchNumber acked, Instant now) {
   const BatchNumber offered = acked_.after(bytes_.size());
-  if (acked > offered) {
+  if (acked > offered && !options_.recovered) {
     return fail(ErrorCode::refused, fmt::format("the relay acknowledged batch {}, but {} is the "
                                                 "newest of this source",
                                                 acked.value, offered.value));
   }
-  for (; acked_ < acked; acked_ = acked_.after(1)) {
+  answered_ = std::max(answered_, acked);
+  if (advance_to(answered_)) progress_at_ = now;
+  return {};
+}
+
+// As far as it was offered.
+bool AckedSender::advance_to(BatchNumber acked) {
+  const BatchNumber before = acked_;
+  for (; acked_ < acked && !bytes_.empty(); acked_ = acked_.after(1)) {
     if (first_unacked() < next_) {
       under_way_bytes_ -= bytes_.front();
     } else {
       next_ = next_.after(1);  // sent before a connection ended, and answered for after all
     }
     bytes_.pop_front();
-    progress_at_ = now;
   }
-  return {};
+  return acked_ != before;
 }
 
 void AckedSender::on_missing(BatchNumber from) {

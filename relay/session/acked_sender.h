@@ -26,6 +26,9 @@ class AckedSender {
     std::uint64_t window_bytes = std::uint64_t{8} << 20;
     // Longer than the ack level takes: a relay that only syncs slowly would get everything twice.
     Duration patience = std::chrono::seconds(2);
+    // A life before this one may have sent more under this source's name than `first` knows of: the
+    // relay may then answer for batches that are still to be offered.
+    bool recovered = false;
   };
   // `first` is the first batch that is to be offered; 1, or where a recovered cursor stands.
   explicit AckedSender(Options options, BatchNumber first = {1})
@@ -52,7 +55,7 @@ class AckedSender {
   // A new connection stands; nothing goes before the relay's Welcome.
   void on_connected() { open_ = false; }
   // The relay says Welcome: it has everything up to `acked`. Errors: refused, if that was never
-  // offered; the relay means another source.
+  // offered, by a life before this one neither; the relay means another source.
   [[nodiscard]] Result<void> on_welcome(BatchNumber acked, Instant now);
   // Everything up to `acked` has reached the ack level. Old news is no error. Errors: as above.
   [[nodiscard]] Result<void> on_ack(BatchNumber acked, Instant now);
@@ -69,11 +72,13 @@ class AckedSender {
 
  private:
   [[nodiscard]] std::uint64_t bytes_of(BatchNumber number) const;
+  [[nodiscard]] bool advance_to(BatchNumber acked);
   void go_back_to(BatchNumber number);
 
   Options options_;
   bool open_ = false;
   BatchNumber acked_;
+  BatchNumber answered_;  // by the relay; beyond what was offered only if recovered
   std::deque<std::uint64_t> bytes_;  // of each batch after acked_, in order
   BatchNumber next_;                 // to be sent
   BatchNumber newest_sent_;

@@ -108,4 +108,9 @@ LogCatalog::Account LogCatalog::account() const {
   return {tail.passed, tail.dropped + dropped_oldest_, events_from(segments_with(tail), read)};
 }
 
+std::uint64_t LogCatalog::events_between(const LogPosition& from, const LogPosition& to) const {
+  const std::vector<SegmentFacts> all = segments();
+  return events_from(all, from) - events_from(all, to);
+}
+
 }  // namespace xylem

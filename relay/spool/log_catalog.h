@@ -81,6 +81,8 @@ class LogCatalog {
   [[nodiscard]] std::optional<Need> needed() const;
   // Of one moment, so that it adds up.
   [[nodiscard]] Account account() const;
+  // How many events of the log lie from one position on and before the other. REQUIRES from <= to.
+  [[nodiscard]] std::uint64_t events_between(const LogPosition& from, const LogPosition& to) const;
 
  private:
   template <class Wanted>

@@ -43,8 +43,7 @@ void note_batch(Scan& scan, const RecordHeader& record) {
 }
 
 // Every record of a segment.
-Result<Scan> scan_segment(SegmentReader& reader, const SegmentFacts& facts,
-                          std::map<std::uint64_t, BatchNumber>* sources) {
+Result<Scan> scan_segment(SegmentReader& reader, const SegmentFacts& facts) {
   Scan scan;
   scan.report.facts = facts;
   for (;;) {
@@ -56,12 +55,24 @@ Result<Scan> scan_segment(SegmentReader& reader, const SegmentFacts& facts,
       scan.newest = std::max(scan.newest, record->header.number);
     }
     if (record->header.kind == RecordKind::batch) note_batch(scan, record->header);
-    if (sources == nullptr) continue;
-    if (record->header.kind == RecordKind::sources) read_sources(*record, *sources);
-    if (record->header.source.value != 0) note_source(record->header, *sources);
   }
   scan.report.damaged_bytes = reader.damaged_bytes() + (facts.bytes - scan.sound_until);
   return scan;
+}
+
+// What the sources of a segment had sent. False if its first record, which tells what they had sent
+// before it, is lost.
+Result<bool> add_sources(SegmentReader& reader, std::uint64_t bytes,
+                         std::map<std::uint64_t, BatchNumber>& sources) {
+  for (bool told = false;;) {
+    XYLEM_TRY(const auto record, reader.next(bytes));
+    if (!record) return told;
+    if (record->header.kind == RecordKind::sources) {
+      read_sources(*record, sources);
+      told = true;
+    }
+    if (record->header.source.value != 0) note_source(record->header, sources);
+  }
 }
 
 class Recovery {
@@ -74,17 +85,26 @@ class Recovery {
     for (const std::string& name : names) {
       if (const auto ordinal = segment_ordinal(name)) ordinals.push_back(*ordinal);
     }
-    for (std::size_t i = 0; i < ordinals.size(); ++i) {
-      log_.next_ordinal = std::max(log_.next_ordinal, ordinals[i] + 1);
-      if (auto taken = take(ordinals[i], i + 1 == ordinals.size()); !taken) {
-        return tl::unexpected(taken.error());
-      }
+    for (const std::uint64_t ordinal : ordinals) {
+      log_.next_ordinal = std::max(log_.next_ordinal, ordinal + 1);
+      if (auto taken = take(ordinal); !taken) return tl::unexpected(taken.error());
     }
+    if (auto told = recover_sources(); !told) return tl::unexpected(told.error());
     return std::move(log_);
   }
 
  private:
-  Result<void> take(std::uint64_t ordinal, bool last) {
+  // Mostly the last segment tells; but a relay may have ended while it began one.
+  Result<void> recover_sources() {
+    for (auto segment = log_.segments.rbegin(); segment != log_.segments.rend(); ++segment) {
+      XYLEM_TRY(auto reader, SegmentReader::open(disk_, segment->ordinal));
+      XYLEM_TRY(const bool told, add_sources(reader, segment->bytes, log_.sources));
+      if (told) break;
+    }
+    return {};
+  }
+
+  Result<void> take(std::uint64_t ordinal) {
     auto reader = SegmentReader::open(disk_, ordinal);
     if (!reader && reader.error().code == ErrorCode::malformed) {
       return set_aside(ordinal, reader.error().message);
@@ -99,14 +119,13 @@ class Recovery {
     SegmentFacts facts{ordinal, header.epoch, header.first, header.first, header.created_us, bytes};
     log_.newest_epoch = std::max(log_.newest_epoch, header.epoch);
     const auto end = end_record(*file, header, bytes);
-    if (end && !last) {
+    if (end) {
       facts.end = end->first;
       facts.newest_us = end->received_us;
       log_.newest = std::max(log_.newest, end->number);
       return add(facts);
     }
-    // The last one tells what its sources had sent when it began, and each batch since.
-    XYLEM_TRY(Scan scan, scan_segment(*reader, facts, last ? &log_.sources : nullptr));
+    XYLEM_TRY(Scan scan, scan_segment(*reader, facts));
     log_.newest = std::max(log_.newest, scan.newest);
     if (!scan.report.finished) {
       if (auto done = finish(*file, header, scan); !done) return done;
@@ -294,7 +313,7 @@ Result<std::vector<SegmentReport>> verify_log(Disk& disk) {
     const SegmentHeader& header = reader->header();
     const SegmentFacts facts{*ordinal,     header.epoch,      header.first,
                              header.first, header.created_us, bytes};
-    XYLEM_TRY(const Scan scan, scan_segment(*reader, facts, nullptr));
+    XYLEM_TRY(const Scan scan, scan_segment(*reader, facts));
     reports.push_back(scan.report);
   }
   return reports;

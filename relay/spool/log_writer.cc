@@ -93,6 +93,10 @@ Result<void> LogWriter::begin_segment(const Batch& first) {
   auto made = std::make_unique<Active>();
   made->header = {next_ordinal_, first.epoch(), first.first_sequence(), first.received_us()};
   const std::string name = segment_name(next_ordinal_);
+  if (left_over_) {
+    if (auto removed = disk_.remove(name); !removed) return removed;
+    left_over_ = false;
+  }
   XYLEM_TRY(made->file, disk_.create(name));
   const std::vector<std::byte> sources = write_sources(sources_);
   std::array<std::byte, kSegmentHeaderBytes + kRecordHeaderBytes> head{};
@@ -111,7 +115,7 @@ Result<void> LogWriter::begin_segment(const Batch& first) {
   if (done) done = made->file->sync();
   if (done) done = disk_.sync();
   if (!done) {
-    static_cast<void>(disk_.remove(name));
+    left_over_ = !disk_.remove(name);
     return done;
   }
   made->bytes = made->synced_bytes = kSegmentHeaderBytes + record_bytes(sources.size());

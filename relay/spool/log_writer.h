@@ -105,6 +105,8 @@ class LogWriter {
   std::uint64_t unsynced_bytes_ = 0;
   // Its sync failed, and what it was to sync is not yet elsewhere.
   std::unique_ptr<Active> suspect_;
+  // A segment that could not be begun could not be removed either, and stands in its own way.
+  bool left_over_ = false;
   std::vector<std::byte> headers_;  // reused between groups
   Error error_{ErrorCode::io, ""};
   Figures figures_;

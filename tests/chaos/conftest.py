@@ -15,8 +15,13 @@ _spec.loader.exec_module(_system)
 pytest_runtest_makereport = _system.pytest_runtest_makereport
 folder, context = _system.folder, _system.context
 generated_schema, start_relay = _system.generated_schema, _system.start_relay
+relay, subscribe, start_dump = _system.relay, _system.subscribe, _system.start_dump
 
-from fault_proxy import FaultProxy  # noqa: E402  needs tests/system on the path
+from acked_source import AckedSource  # noqa: E402  needs tests/system on the path
+from fault_proxy import FaultProxy  # noqa: E402
+from lives import Lives  # noqa: E402
+from oracle import Oracle  # noqa: E402
+from resuming_stream import ResumingStream  # noqa: E402
 from write_faults import WriteFaults, library  # noqa: E402
 
 
@@ -50,3 +55,44 @@ def write_faults(fault_library, folder):
         return made[-1]
 
     return make
+
+
+@pytest.fixture
+def start_lives(start_relay, start_proxy):
+    """start_lives(settings) is a relay that has begun its first life."""
+    return lambda settings=None, env=None: Lives(start_relay, start_proxy, settings, env).start()
+
+
+@pytest.fixture
+def oracle():
+    return Oracle(seed=11)
+
+
+@pytest.fixture
+def start_source(context, oracle):
+    """start_source(endpoint, "p1") is an acked source that is ended with its test."""
+    made = []
+
+    def start(endpoint, name, **options):
+        made.append(AckedSource(context, endpoint, oracle, name, **options).start())
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.stop()
+
+
+@pytest.fixture
+def start_stream(context, oracle):
+    """start_stream(endpoint, "all") is a subscriber that comes back, and is welcome by now."""
+    made = []
+
+    def start(endpoint, consumer, is_owed=True, **options):
+        if is_owed:
+            oracle.consumer(consumer, options.pop("types", None))
+        made.append(ResumingStream(context, endpoint, oracle, consumer, **options))
+        return made[-1].start()
+
+    yield start
+    for each in made:
+        each.stop()

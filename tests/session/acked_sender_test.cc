@@ -112,5 +112,20 @@ TEST_F(AckedSenderTest, RefusesAnAckForWhatWasNeverOffered) {
   EXPECT_FALSE(sender.on_welcome({11}, kStart));
 }
 
+TEST_F(AckedSenderTest, ARecoveredOneTakesTheRelaysWordForWhatALifeBeforeItSent) {
+  AckedSender recovered{{.window_bytes = 300, .patience = 2s, .recovered = true}, {5}};
+  recovered.on_connected();
+  ASSERT_TRUE(recovered.on_welcome({6}, kStart));
+  EXPECT_EQ(recovered.offer(100).value, 5u);
+  EXPECT_EQ(recovered.acked().value, 5u);
+  // The relay was still writing what it had got before.
+  ASSERT_TRUE(recovered.on_ack({8}, kStart));
+  for (int n = 0; n < 4; ++n) recovered.offer(100);
+  EXPECT_EQ(recovered.acked().value, 8u);
+  EXPECT_EQ(recovered.next(kStart)->value, 9u);
+  EXPECT_FALSE(recovered.next(kStart));
+  EXPECT_EQ(recovered.resent(), 0u);
+}
+
 }  // namespace
 }  // namespace xylem

@@ -138,6 +138,19 @@ TEST_F(LogRecoveryTest, RemembersTheSourcesOfSegmentsBefore) {
   EXPECT_EQ(found.sources.at(96), BatchNumber{7});
 }
 
+TEST_F(LogRecoveryTest, RemembersTheSourcesWhenARelayEndedWhileItBeganASegment) {
+  log.open();
+  static_cast<void>(log.append(1, {{95}, {10}, false, 0}));
+  log.kill();
+  std::ofstream(log.path(2)).close();
+  EXPECT_EQ(recovered().sources.at(95), BatchNumber{10}) << "a file that is still empty";
+  std::vector<std::byte> head(kSegmentHeaderBytes);
+  write_segment_header({3, {1}, {2}, 0}, head);
+  std::ofstream(log.path(3), std::ios::binary)
+      .write(reinterpret_cast<const char*>(head.data()), std::ssize(head));
+  EXPECT_EQ(recovered().sources.at(95), BatchNumber{10}) << "a header alone";
+}
+
 TEST_F(LogRecoveryTest, RefusesTheLogOfANewerProgram) {
   log.open();
   static_cast<void>(log.append(1));

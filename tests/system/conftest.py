@@ -1,4 +1,5 @@
 """Fixtures: relays, dumps and ZeroMQ contexts, none of which outlives its test."""
+import itertools
 import pathlib
 import shutil
 import tempfile
@@ -40,10 +41,10 @@ def folder():
 @pytest.fixture
 def start_relay(request, folder):
     """Starts relays; each is ended with its exit code, its log and its ledger checked."""
-    relays = []
+    relays, places = [], itertools.count()
 
     def start(settings=None, **options):
-        place = folder / str(len(relays))
+        place = folder / str(next(places))
         place.mkdir()
         relays.append(Relay(place, settings, **options))
         return relays[-1]

@@ -161,7 +161,7 @@ class Relay:
 
         def agree():
             now = self.metrics()
-            assert not now.unbalanced()
+            assert not now.unbalanced(), now.unbalanced()
             figures["sources"] = now.sum("xylem_source_accepted_events_total")
             figures["pipeline"] = now.sum("xylem_pipeline_events_total")
             figures.update({tap: now.ledger(*tap)[0] for tap in self.from_the_start & now.taps()})

@@ -15,12 +15,13 @@ class StreamClient:
         self.granted = 0
 
     def hello(self, *patterns, name="", overflow="drop_oldest", credit=4 << 20, tap_bytes=0,
-              tap_events=0, protocol=1, shapes=False):
+              tap_events=0, protocol=1, shapes=False, **the_past):
+        """`the_past` is resumeEpoch and resumeSequence, or sinceUs."""
         self.granted = credit
         self.socket.send(control(
             "Hello", protocol=protocol, name=name, patterns=list(patterns),
             overflow=OVERFLOW[overflow], tapBytesMax=tap_bytes, tapEventsMax=tap_events,
-            creditBytes=credit, shapes=shapes))
+            creditBytes=credit, shapes=shapes, **the_past))
 
     def open(self, *patterns, **options):
         """Hello and its Welcome."""

@@ -22,13 +22,15 @@ def wire(name):
     return importlib.import_module(f"xylem.wire.{name}")
 
 
-OVERFLOW = {"drop_oldest": 0, "drop_newest": 1, "block": 2, "disconnect": 3}
+OVERFLOW = {"drop_oldest": 0, "drop_newest": 1, "block": 2, "disconnect": 3, "spill": 4}
 VT_BODIES = 16  # schema/batch.fbs: the seventh field
+GAP = {0: "overflow", 1: "reconnect", 2: "retention"}
 BYE = {0: "closing", 1: "unknown_session", 2: "refused", 3: "too_slow", 4: "silent"}
 
 
-def batch(events, positions=None, identifier=b"XYB1"):
-    """A frame of (key, body) pairs, each as bytes."""
+def batch(events, positions=None, identifier=b"XYB1", stamp=(0, 0, 0)):
+    """A frame of (key, body) pairs, each as bytes. `stamp` is its epoch, first sequence and time,
+    which on an acked link are the source, the batch number and when the source took it in."""
     keys = sorted({key for key, _ in events})
     builder = flatbuffers.Builder(1024)
     builder.ForceDefaults(True)
@@ -48,9 +50,9 @@ def batch(events, positions=None, identifier=b"XYB1"):
         builder.PrependUOffsetTRelative(text)
     key_vector = builder.EndVector()
     generated.BatchStart(builder)
-    generated.BatchAddEpoch(builder, 0)
-    generated.BatchAddFirstSequence(builder, 0)
-    generated.BatchAddReceivedUs(builder, 0)
+    generated.BatchAddEpoch(builder, stamp[0])
+    generated.BatchAddFirstSequence(builder, stamp[1])
+    generated.BatchAddReceivedUs(builder, stamp[2])
     generated.BatchAddEncoding(builder, 0)
     generated.BatchAddKeys(builder, key_vector)
     generated.BatchAddEntries(builder, entries)
