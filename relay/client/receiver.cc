@@ -161,8 +161,8 @@ Result<std::uint64_t> Receiver::capture(std::uint64_t limit, Duration quiet) {
 }
 
 Receiver::Event Receiver::event_of(const Batch& batch, const EventEntry& entry) {
-  return {batch.epoch(),        batch.sequence_of(entry), batch.key_of(entry),
-          batch.body_of(entry), entry.timestamp_us,       batch.received_us()};
+  return {batch.epoch(),      batch.sequence_of(entry), batch.key_of(entry), batch.body_of(entry),
+          entry.timestamp_us, batch.received_us(),      batch.is_replayed()};
 }
 
 std::uint64_t Receiver::handle_rest(std::uint64_t most) {

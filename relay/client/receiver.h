@@ -55,6 +55,7 @@ class Receiver {
     std::string_view body;          // its JSON object, byte for byte
     std::int64_t timestamp_us = 0;  // the event's own, 0 if it has none
     std::int64_t received_us = 0;   // the relay's wall clock when it took the event in
+    bool replayed = false;          // of the past, sent again
   };
   [[nodiscard]] static Event event_of(const Batch& batch, const EventEntry& entry);
   using Handler = std::function<void(const Event&)>;

@@ -81,6 +81,8 @@ void PublishEgress::begin(BatchRef batch) {
     key_wanted_.push_back(wanted(key.text));
     if (key_wanted_.back()) events += key.events;
   }
+  // A plain SUB cannot tell the past from the present, and Celery's State would mix them.
+  if (batch->is_replayed()) events = 0;
   Ledger& ledger = figures_.ledger;
   ledger.accepted += batch->size();
   ledger.held += events;
