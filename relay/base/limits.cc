@@ -1,5 +1,7 @@
 #include "relay/base/limits.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cstring>
 #include <string_view>
@@ -26,6 +28,24 @@ bool parse_bytes(const char* text, std::uint64_t& bytes) {
   if (count > (UINT64_MAX >> shift)) return false;
   bytes = count << shift;
   return true;
+}
+
+Result<Duration> parse_duration(const std::string& text) {
+  double amount = 0;
+  const char* end = text.data() + text.size();
+  const auto [last, failure] = std::from_chars(text.data(), end, amount);
+  const std::string_view unit(last, static_cast<std::size_t>(end - last));
+  const double seconds = unit == "ms"  ? 1e-3
+                         : unit == "s" ? 1
+                         : unit == "m" ? 60
+                         : unit == "h" ? 3600
+                                       : 0;
+  if (failure != std::errc{} || seconds == 0 || !(amount >= 0 && amount * seconds < 1e6)) {
+    return fail(
+        ErrorCode::bad_configuration,
+        fmt::format("'{}' is not a duration; write \"250ms\", \"5s\", \"2m\" or \"1h\"", text));
+  }
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(amount * seconds));
 }
 
 }  // namespace xylem

@@ -2,6 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+
+#include "relay/base/clock.h"
+#include "relay/base/result.h"
 
 namespace xylem {
 
@@ -25,5 +29,8 @@ struct SourceLimits {
 
 // Text such as "64KiB", "1 MiB", "4096": binary units, or plain bytes.
 [[nodiscard]] bool parse_bytes(const char* text, std::uint64_t& bytes);
+
+// Text such as "250ms", "5s", "2m", "1.5h"; below 1,000,000 s. Errors: bad_configuration.
+[[nodiscard]] Result<Duration> parse_duration(const std::string& text);
 
 }  // namespace xylem

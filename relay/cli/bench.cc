@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,10 +11,9 @@
 #include <utility>
 
 #include "relay/cli/bench_command.h"
+#include "relay/cli/bench_process.h"
 #include "relay/cli/bench_run.h"
 #include "relay/cli/command.h"
-
-extern char** environ;
 
 namespace xylem::cli {
 namespace {
@@ -46,15 +44,17 @@ class OwnRelay {
 
     int out[2];
     if (::pipe(out) != 0) return false;
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-    ::posix_spawn_file_actions_addclose(&actions, out[0]);
-    const int failed =
-        ::posix_spawn(&pid_, "/proc/self/exe", &actions, nullptr, argv.data(), environ);
-    ::posix_spawn_file_actions_destroy(&actions);
+    const pid_t parent = ::getpid();
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      end_with(parent, SIGTERM);
+      ::dup2(out[1], STDOUT_FILENO);
+      ::close(out[0]);
+      ::execv("/proc/self/exe", argv.data());
+      ::_exit(127);
+    }
     ::close(out[1]);
-    const std::string ready = failed == 0 ? read_line(out[0]) : std::string();
+    const std::string ready = read_line(out[0]);
     ::close(out[0]);
     options.push = address_in(ready, "push");
     options.receive = address_in(ready, options.sink == SinkKind::stream ? "stream" : "publish");

@@ -67,6 +67,8 @@ std::string check_bench_options(BenchArguments& arguments) {
   const auto overflow = parse_overflow(arguments.overflow);
   if (!overflow) return overflow.error().message;
   options.overflow = *overflow;
+  if (options.overflow == Overflow::spill && options.push.empty())
+    return "--overflow spill takes a relay with a spool, and one of our own has none; give --push";
   for (const std::string& pattern : options.patterns) {
     if (const auto parsed = TopicFilter::parse({pattern}); !parsed) return parsed.error().message;
   }

@@ -1,6 +1,7 @@
 #include "relay/cli/bench_process.h"
 
 #include <fmt/format.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -69,6 +70,11 @@ ProcessFigures process_figures(pid_t pid) {
     figures.peak_bytes += peak_of(each);
   }
   return figures;
+}
+
+void end_with(pid_t parent, int signal) {
+  ::prctl(PR_SET_PDEATHSIG, signal);
+  if (::getppid() != parent) ::_exit(1);  // it was gone before that
 }
 
 void forget_peak(pid_t pid) {

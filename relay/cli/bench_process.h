@@ -12,6 +12,9 @@ struct ProcessFigures {
   std::uint64_t peak_bytes = 0;  // resident, added over the processes
 };
 [[nodiscard]] ProcessFigures process_figures(pid_t pid);
+// A child that calls this, first thing after fork(), gets `signal` once `parent` is gone, however
+// that ended.
+void end_with(pid_t parent, int signal);
 // The peak is counted anew from now on, where the system lets us.
 void forget_peak(pid_t pid);
 

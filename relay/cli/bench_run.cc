@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 
@@ -25,8 +26,10 @@ class Child {
     Child child;
     int answer[2];
     if (::pipe(answer) != 0) std::abort();
+    const pid_t parent = ::getpid();
     child.pid_ = ::fork();
     if (child.pid_ == 0) {
+      end_with(parent, SIGKILL);
       ::close(answer[0]);
       const Answer result = work();
       const char* bytes = reinterpret_cast<const char*>(&result);
@@ -53,6 +56,11 @@ class Child {
     ::close(answer_fd_);
     ::waitpid(pid_, nullptr, 0);
     return done == sizeof result ? result : otherwise;
+  }
+  // It has come to an end, or is about to.
+  [[nodiscard]] bool has_answered() const {
+    pollfd wait{answer_fd_, POLLIN, 0};
+    return ::poll(&wait, 1, 0) > 0;
   }
   void signal(int number) const { ::kill(pid_, number); }
 
@@ -95,7 +103,8 @@ class Cast {
     }
     return true;
   }
-  // Sends events that every subscriber wants until each has received one.
+  // Sends events that every subscriber wants until each has received one. False: they do not come,
+  // or a subscriber has ended.
   [[nodiscard]] bool warm_up() {
     const auto producer = carrier_.producer();
     if (producer == nullptr) return false;
@@ -104,6 +113,7 @@ class Cast {
     for (std::size_t ready = 0; ready < options_.patterns.size();) {
       if (std::chrono::duration<double>(clock.now() - start).count() > kReadyPatienceS)
         return false;
+      if (lost_a_sink()) return false;
       producer->send({kBenchWarmUpType, kBenchWarmUpKey, kBenchWarmUpBody});
       producer->flush();
       pollfd wait{ready_[0], POLLIN, 0};
@@ -111,6 +121,11 @@ class Cast {
       while (::poll(&wait, 1, 20) > 0 && ::read(ready_[0], &byte, 1) == 1) ++ready;
     }
     return producer->close() == 0;
+  }
+  // One that was refused, or cut off, before it had anything to tell.
+  [[nodiscard]] bool lost_a_sink() const {
+    return std::any_of(sinks_.begin(), sinks_.end(),
+                       [](const auto& sink) { return sink.has_answered(); });
   }
   void go() {
     for (std::size_t i = steady(); i < sinks_.size(); ++i) sinks_[i].signal(SIGSTOP);
@@ -156,7 +171,9 @@ Result<BenchResult> run_bench(const BenchOptions& options, BenchCarrier& carrier
   if (!cast.start()) return fail(ErrorCode::io, "no pipes left");
   // Children were made before this process had any thread or socket.
   if (!cast.warm_up()) {
+    const bool lost = cast.lost_a_sink();
     cast.kill();
+    if (lost) return fail(ErrorCode::refused, "a subscriber ended before there was anything");
     return fail(ErrorCode::timed_out,
                 fmt::format("the subscribers received nothing through {} and {} within {} s",
                             options.push, options.receive, kReadyPatienceS));

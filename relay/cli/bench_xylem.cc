@@ -3,6 +3,7 @@
 
 #include "relay/cli/bench_carrier.h"
 #include "relay/cli/bench_plain.h"
+#include "relay/cli/command.h"
 #include "relay/client/dispatcher.h"
 #include "relay/client/receiver.h"
 
@@ -52,7 +53,10 @@ class StreamSink final : public BenchSink {
 
   [[nodiscard]] bool receive(BenchAccounts& accounts, Duration timeout) override {
     const auto batch = receiver_.receive(timeout);
-    if (!batch) return false;
+    if (!batch) {
+      failed(batch.error().message);
+      return false;
+    }
     accounts.gap(std::exchange(gapped_, 0));
     if (!*batch) return true;
     accounts.now_is();

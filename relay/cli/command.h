@@ -25,6 +25,8 @@ using Run = std::function<int()>;
 void add_serve(CLI::App& app, Run& run);
 void add_emit(CLI::App& app, Run& run);
 void add_dump(CLI::App& app, Run& run);
+void add_record(CLI::App& app, Run& run);
+void add_replay(CLI::App& app, Run& run);
 void add_route(CLI::App& app, Run& run);
 void add_check(CLI::App& app, Run& run);
 void add_spool(CLI::App& app, Run& run);

@@ -52,8 +52,8 @@ std::string EventText::line(const Receiver::Event& event) {
     return found == body.end() ? std::string() : value_text(*found);
   };
   const std::int64_t at_us = event.timestamp_us != 0 ? event.timestamp_us : event.received_us;
-  std::string line =
-      fmt::format("{} {:<24} {:<16}", clock_text(at_us), text_of("hostname"), text_of("type"));
+  std::string line = fmt::format("{}{} {:<24} {:<16}", event.replayed ? "replayed " : "",
+                                 clock_text(at_us), text_of("hostname"), text_of("type"));
   const std::string uuid = text_of("uuid");
   if (!uuid.empty()) {
     std::string name = text_of("name");
@@ -78,10 +78,10 @@ std::string json_line(const Receiver::Event& event, bool with_metadata) {
       body.begin(), body.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
   if (!with_metadata) return body;
   const Json key = std::string(event.key);
-  return fmt::format(R"({{"epoch":{},"sequence":{},"key":{},"received_us":{},"event":{}}})",
+  return fmt::format(R"({{"epoch":{},"sequence":{},"key":{},"received_us":{},{}"event":{}}})",
                      event.epoch.value, event.sequence.value,
                      key.dump(-1, ' ', false, Json::error_handler_t::replace), event.received_us,
-                     body);
+                     event.replayed ? R"("replayed":true,)" : "", body);
 }
 
 std::string json_line(const Gap& gap) {

@@ -53,8 +53,7 @@ bool Outbox::put(std::string_view key, std::string_view body, std::int64_t times
     }
     ++figures_.waiting;
     if (open_.full()) {
-      full_.push_back(open_.finish());
-      full_bytes_ += full_.back()->frame().size();
+      close_open();
       ring = true;
     }
   }
@@ -84,6 +83,13 @@ bool Outbox::add(std::string_view key, std::string_view body, std::int64_t times
   return true;
 }
 
+// REQUIRES the mutex.
+void Outbox::close_open() {
+  if (options_.replayed) open_.mark_replayed();
+  full_.push_back(open_.finish());
+  full_bytes_ += full_.back()->frame().size();
+}
+
 bool Outbox::nothing_waits() const { return full_.empty() && open_.empty(); }
 
 bool Outbox::is_full() const {
@@ -94,10 +100,7 @@ bool Outbox::is_full() const {
 bool Outbox::take_front() {
   const std::lock_guard lock(mutex_);
   if (nothing_waits()) return false;
-  if (full_.empty()) {
-    full_.push_back(open_.finish());
-    full_bytes_ += full_.back()->frame().size();
-  }
+  if (full_.empty()) close_open();
   at_hand_ = BatchRef(std::move(full_.front()));
   batch_events_ = at_hand_->size();
   full_.erase(full_.begin());

@@ -35,7 +35,8 @@ class Outbox final : public Agent {
     std::size_t waiting_bytes_max = std::size_t{8} << 20;
     std::size_t batch_bytes_full = std::size_t{128} << 10;
     std::size_t event_bytes_max = std::size_t{64} << 10;
-    int send_hwm = 64;  // batches that wait in libzmq
+    int send_hwm = 64;      // batches that wait in libzmq
+    bool replayed = false;  // marks what it sends as events of the past, sent again
   };
   Outbox(Options options, Context& context);
 
@@ -59,6 +60,7 @@ class Outbox final : public Agent {
 
  private:
   [[nodiscard]] bool add(std::string_view key, std::string_view body, std::int64_t timestamp_us);
+  void close_open();
   [[nodiscard]] bool send_front();
   [[nodiscard]] bool take_front();
   [[nodiscard]] bool nothing_waits() const;

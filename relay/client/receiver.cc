@@ -26,6 +26,10 @@ ReceiveSession::Options session_options(const Receiver::Options& options) {
   hello.tap_events_max = options.tap_events_max;
   hello.credit_bytes = options.credit_bytes;
   hello.shapes = true;
+  hello.resume_epoch = options.from_epoch;
+  hello.resume_sequence = options.from_sequence;
+  hello.since_us = options.since_us;
+  made.resume = options.resume;
   made.answer_timeout = options.answer_timeout;
   return made;
 }
@@ -84,23 +88,7 @@ Result<BatchRef> Receiver::receive(Duration timeout) {
 // An empty answer means: a frame that was no batch.
 Result<BatchRef> Receiver::take(const Frame& frame) {
   const Instant now = clock_.now();
-  if (is_batch_frame(frame.bytes())) {
-    auto batch = read_batch(frame.bytes(), kTrusting);
-    if (!batch || (*batch)->size() == 0) {
-      ++malformed_frames_;
-      return BatchRef();
-    }
-    if ((*batch)->is_shaped()) *batch = expand(**batch);
-    if (!*batch) {
-      ++malformed_frames_;
-      return BatchRef();
-    }
-    const BatchRef shared(std::move(*batch));
-    const Sequence last = shared->sequence_of(shared->entries().back());
-    const auto step = session_.on_batch(shared->epoch(), last, frame.bytes().size(), now);
-    if (auto done = perform(step); !done) return tl::unexpected(done.error());
-    return shared;
-  }
+  if (is_batch_frame(frame.bytes())) return take_batch(frame, now);
   const auto control = read_control(frame.bytes());
   if (!control) {
     ++malformed_frames_;
@@ -111,6 +99,29 @@ Result<BatchRef> Receiver::take(const Frame& frame) {
   if (const auto* gap = std::get_if<Gap>(&*control); gap != nullptr && on_gap_) on_gap_(*gap);
   if (auto done = perform(step); !done) return tl::unexpected(done.error());
   return BatchRef();
+}
+
+Result<BatchRef> Receiver::take_batch(const Frame& frame, Instant now) {
+  auto batch = read_batch(frame.bytes(), kTrusting);
+  if (!batch || (*batch)->size() == 0) {
+    ++malformed_frames_;
+    return BatchRef();
+  }
+  if ((*batch)->is_shaped()) *batch = expand(**batch);
+  if (!*batch) {
+    ++malformed_frames_;
+    return BatchRef();
+  }
+  const std::size_t events = (*batch)->size();
+  const Sequence last = (*batch)->sequence_of((*batch)->entries().back());
+  const Sequence first_new = session_.first_new((*batch)->epoch());
+  if ((*batch)->sequence_of((*batch)->entries().front()) < first_new)
+    *batch = events_from(**batch, first_new);
+  const BatchRef shared(std::move(*batch));
+  repeated_events_ += events - shared->size();
+  const auto step = session_.on_batch(shared->epoch(), last, frame.bytes().size(), now);
+  if (auto done = perform(step); !done) return tl::unexpected(done.error());
+  return shared->size() != 0 ? shared : BatchRef();
 }
 
 void Receiver::report_reconnect_gap() {
@@ -150,8 +161,8 @@ Result<std::uint64_t> Receiver::capture(std::uint64_t limit, Duration quiet) {
 }
 
 Receiver::Event Receiver::event_of(const Batch& batch, const EventEntry& entry) {
-  return {batch.epoch(),        batch.sequence_of(entry), batch.key_of(entry),
-          batch.body_of(entry), entry.timestamp_us,       batch.received_us()};
+  return {batch.epoch(),      batch.sequence_of(entry), batch.key_of(entry), batch.body_of(entry),
+          entry.timestamp_us, batch.received_us(),      batch.is_replayed()};
 }
 
 std::uint64_t Receiver::handle_rest(std::uint64_t most) {

@@ -23,6 +23,10 @@ namespace xylem {
 // notices, reconnects by itself. Nothing runs behind the caller's back: it works inside its
 // methods, on the thread that made it, and must be called again within the relay's idle timeout (60
 // s).
+//
+// Over a reconnect it misses nothing that the relay still has: it asks for all from where it was,
+// of the epoch before if the relay was restarted, and what is no longer there is a gap. Within one
+// epoch no event is given twice.
 class Receiver {
  public:
   struct Options {
@@ -34,6 +38,14 @@ class Receiver {
     std::uint64_t tap_events_max = 0;
     std::uint64_t credit_bytes = std::uint64_t{4} << 20;
     Duration answer_timeout = std::chrono::seconds(5);
+    // Where to begin, if not with what comes from now on: with this event, or, if from_epoch is 0,
+    // with what the relay took in at `since_us` (wall clock, microseconds; 0: now).
+    Epoch from_epoch{};
+    Sequence from_sequence{};
+    std::int64_t since_us = 0;
+    // After a reconnect go on where the connection ended. Off: go on with what is new, and report a
+    // gap for the time between.
+    bool resume = true;
   };
   // One event; views are valid while its handler runs.
   struct Event {
@@ -43,6 +55,7 @@ class Receiver {
     std::string_view body;          // its JSON object, byte for byte
     std::int64_t timestamp_us = 0;  // the event's own, 0 if it has none
     std::int64_t received_us = 0;   // the relay's wall clock when it took the event in
+    bool replayed = false;          // of the past, sent again
   };
   [[nodiscard]] static Event event_of(const Batch& batch, const EventEntry& entry);
   using Handler = std::function<void(const Event&)>;
@@ -51,7 +64,8 @@ class Receiver {
   // `context` and `clock` must outlive the receiver.
   Receiver(Options options, Context& context, const Clock& clock);
 
-  // Connects. The relay need not be there yet. Errors: bad_address, io.
+  // Connects; after a close() it goes on as after a reconnect. The relay need not be there yet.
+  // Errors: bad_address, io.
   [[nodiscard]] Result<void> open();
 
   // Celery's Receiver: `type` is an event type, or "*" for those without a handler of their own.
@@ -71,13 +85,18 @@ class Receiver {
   void close();
 
   [[nodiscard]] bool is_connected() const { return session_.is_open(); }
+  // All that the relay had when it last welcomed us has been received, or reported as a gap.
+  [[nodiscard]] bool is_at_present() const { return session_.is_at_present(); }
   // Frames that made no sense; they are passed over.
   [[nodiscard]] std::uint64_t malformed_frames() const { return malformed_frames_; }
+  // Events that the relay sent although they had come before; they are passed over.
+  [[nodiscard]] std::uint64_t repeated_events() const { return repeated_events_; }
 
  private:
   [[nodiscard]] Result<void> connect();
   [[nodiscard]] Result<void> perform(const ReceiveSession::Step& step);
   [[nodiscard]] Result<BatchRef> take(const Frame& frame);
+  [[nodiscard]] Result<BatchRef> take_batch(const Frame& frame, Instant now);
   [[nodiscard]] bool wait_readable(Duration timeout);
   // Hands out what is left of the batch at hand, `most` events at most; returns how many.
   std::uint64_t handle_rest(std::uint64_t most);
@@ -95,6 +114,7 @@ class Receiver {
   std::size_t next_entry_ = 0;
   std::atomic<bool> stopped_{false};
   std::uint64_t malformed_frames_ = 0;
+  std::uint64_t repeated_events_ = 0;
 };
 
 }  // namespace xylem

@@ -78,8 +78,9 @@ std::unique_ptr<Batch> BatchBuilder::finish() {
   XYLEM_CHECK(!empty(), "an empty batch is not sent");
   const auto keys = views(key_text_, keys_);
   const auto shapes = views(shape_text_, shapes_);
-  auto batch =
-      write_batch({keys, entries_, {reinterpret_cast<const char*>(text_.begin()), bytes_}, shapes});
+  const std::string_view bodies(reinterpret_cast<const char*>(text_.begin()), bytes_);
+  auto batch = write_batch({keys, entries_, bodies, shapes, replayed_});
+  replayed_ = false;
   bytes_ = 0;
   json_bytes_ = 0;
   shapes_.clear();

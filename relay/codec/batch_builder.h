@@ -52,6 +52,9 @@ class BatchBuilder {
   }
   void rewind(const Mark& mark);
 
+  // The batch at hand is of events of the past, sent again.
+  void mark_replayed() { replayed_ = true; }
+
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   [[nodiscard]] bool full() const {
     return bytes() >= bytes_full_ || entries_.size() >= kEventsPerBatchMax / 2 ||
@@ -87,6 +90,7 @@ class BatchBuilder {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> shapes_;  // likewise in shape_text_
   std::uint32_t round_ = 1;
   std::uint16_t last_key_ = 0;
+  bool replayed_ = false;
 };
 
 }  // namespace xylem

@@ -80,6 +80,7 @@ bool stamps_stand_alone(const wire::Batch& table, const std::uint8_t* frame) {
                               field(wire::Batch::VT_ENTRIES, 4),
                               field(wire::Batch::VT_BODIES, 4),
                               field(wire::Batch::VT_SHAPES, 4),
+                              field(wire::Batch::VT_REPLAYED, 1),
                               {table.entries(), 4 + table.entries()->size() * sizeof(wire::Entry)},
                               {table.bodies(), 4 + std::size_t{table.bodies()->size()}},
                               vector_of(table.keys()),
@@ -116,6 +117,7 @@ std::unique_ptr<Batch> view_of(Slab slab, std::span<std::byte> frame) {
     ++parts.keys[entry.key].events;
     if (entry.shape != 0) parts.shapes[entry.shape - 1U].key = entry.key;
   }
+  parts.replayed = table->replayed();
   parts.bodies = {reinterpret_cast<const char*>(table->bodies()->data()), table->bodies()->size()};
   auto* root = flatbuffers::GetMutableRoot<flatbuffers::Table>(frame.data());
   const auto stamp_at = [&](flatbuffers::voffset_t field) { return root->GetAddressOf(field); };
@@ -186,7 +188,8 @@ std::unique_ptr<Batch> write_frame(const BatchContents& contents, std::size_t bo
   const auto keys = write_strings(builder, contents.keys);
   const auto encoding = contents.shapes.empty() ? wire::Encoding::json : wire::Encoding::shaped;
   const auto shapes = contents.shapes.empty() ? 0 : write_strings(builder, contents.shapes);
-  builder.Finish(wire::CreateBatch(builder, 0, 0, 0, encoding, keys, entries, bodies, shapes),
+  builder.Finish(wire::CreateBatch(builder, 0, 0, 0, encoding, keys, entries, bodies, shapes,
+                                   contents.replayed),
                  wire::BatchIdentifier());
   const std::span<std::byte> frame(reinterpret_cast<std::byte*>(builder.GetBufferPointer()),
                                    builder.GetSize());
@@ -245,7 +248,7 @@ std::unique_ptr<Batch> pick(const Batch& batch, const std::vector<bool>& entry_w
                        position, key, 0});
     bodies.append(batch.body_of(entry));
   }
-  auto picked = write_batch({keys, entries, bodies});
+  auto picked = write_batch({keys, entries, bodies, {}, batch.is_replayed()});
   picked->stamp(batch.epoch(), batch.first_sequence(), batch.received_us());
   return picked;
 }
@@ -292,7 +295,8 @@ std::unique_ptr<Batch> gather(const Batch& batch, const std::vector<bool>& key_w
                        key_renamed[entry.key], shape_renamed[entry.shape]});
     bytes += entry.length;
   }
-  auto gathered = write_frame({keys, entries, {}, shapes}, bytes, [&](char* place) {
+  const BatchContents contents{keys, entries, {}, shapes, batch.is_replayed()};
+  auto gathered = write_frame(contents, bytes, [&](char* place) {
     for (const EventEntry& entry : batch.entries()) {
       if (!key_wanted[entry.key]) continue;
       std::memcpy(place, batch.bodies().data() + entry.offset, entry.length);

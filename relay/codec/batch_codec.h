@@ -32,6 +32,7 @@ struct BatchContents {
   std::span<const EventEntry> entries;
   std::string_view bodies;
   std::span<const std::string_view> shapes{};
+  bool replayed = false;
 };
 // REQUIRES contents within the limits, positions ascending. Unstamped. Cost: one copy of all.
 [[nodiscard]] std::unique_ptr<Batch> write_batch(const BatchContents& contents);

@@ -56,7 +56,10 @@ Result<Control> read_body(const wire::Control& control) {
     }
     case wire::Body::Alive: {
       const wire::Alive& table = *control.body_as_Alive();
-      return Alive{{table.epoch()}, {table.next_sequence()}};
+      return Alive{{table.epoch()},
+                   {table.next_sequence()},
+                   {table.served_epoch()},
+                   {table.served_sequence()}};
     }
     case wire::Body::Gap: {
       const wire::Gap& table = *control.body_as_Gap();
@@ -123,7 +126,9 @@ struct BodyWriter {
   }
   Written operator()(const Alive& alive) const {
     return {wire::Body::Alive,
-            wire::CreateAlive(out, alive.epoch.value, alive.next_sequence.value).Union()};
+            wire::CreateAlive(out, alive.epoch.value, alive.next_sequence.value,
+                              alive.served_epoch.value, alive.served_sequence.value)
+                .Union()};
   }
   Written operator()(const Gap& gap) const {
     return {wire::Body::Gap, wire::CreateGap(out, gap.epoch.value, gap.first.value, gap.last.value,

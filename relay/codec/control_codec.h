@@ -66,6 +66,9 @@ struct Credit {
 struct Alive {
   Epoch epoch;
   Sequence next_sequence;
+  // How far this subscriber has been served; an epoch of 0 says nothing.
+  Epoch served_epoch{};
+  Sequence served_sequence{};
 };
 struct Gap {
   Epoch epoch;

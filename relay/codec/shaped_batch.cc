@@ -62,6 +62,7 @@ class Expansion {
     Batch::Parts parts{};
     parts.entries = {entries(), batch_.size()};
     parts.keys.assign(batch_.keys().begin(), batch_.keys().end());
+    parts.replayed = batch_.is_replayed();
     std::size_t key_bytes = 0;
     for (const BatchKey& key : parts.keys) key_bytes += key.text.size();
     reserve(key_bytes);
@@ -184,7 +185,8 @@ std::unique_ptr<Batch> expand_frame(const Batch& batch) {
   if (!expanded) return nullptr;
   std::vector<std::string_view> keys;
   for (const BatchKey& key : expanded->keys()) keys.push_back(key.text);
-  auto made = write_batch({keys, expanded->entries(), expanded->bodies()});
+  auto made =
+      write_batch({keys, expanded->entries(), expanded->bodies(), {}, expanded->is_replayed()});
   made->stamp(batch.epoch(), batch.first_sequence(), batch.received_us());
   return made;
 }

@@ -91,6 +91,8 @@ void PublishEgress::begin(BatchRef batch) {
     if (key_wanted_.back()) events += key.events;
     if (is_stale) stale += key.events;
   }
+  // A plain SUB cannot tell the past from the present, and Celery's State would mix them.
+  if (batch->is_replayed()) events = stale = 0;
   ledger.dropped[static_cast<std::size_t>(DropReason::stale)] += stale;
   ledger.accepted += batch->size();
   ledger.held += events;

@@ -20,6 +20,7 @@ namespace xylem {
 // subscriber. When one is found full, the event that found it so is counted as
 // dropped(subscriber_full), and the others get it; what that subscriber misses from there until it
 // has read again, libzmq drops without a word. `delivered` therefore means: handed to libzmq.
+// Replayed events are for nobody here, and are counted as filtered.
 class PublishEgress final : public Agent {
  public:
   struct Options {

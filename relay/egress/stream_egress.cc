@@ -246,7 +246,7 @@ void StreamEgress::on_credit(const std::string& peer, const Credit& credit, Inst
     return;
   }
   known->second->forget_consumed();
-  if (credit.answer) say(peer, Alive{epoch_, retention_.next()});
+  if (credit.answer) say(peer, known->second->alive(epoch_, retention_.next()));
 }
 
 SendOutcome StreamEgress::say(const std::string& peer, const Control& control) {
@@ -285,7 +285,7 @@ void StreamEgress::probe_the_stuck() {
     }
     if (subscriber->tap.empty() || subscriber->session.may_send()) continue;
     subscriber->unreachable |=
-        say(peer, Alive{epoch_, retention_.next()}) == SendOutcome::unreachable;
+        say(peer, subscriber->alive(epoch_, retention_.next())) == SendOutcome::unreachable;
   }
 }
 

@@ -14,6 +14,16 @@ std::uint64_t StreamSubscriber::events_under_way() const {
   return events;
 }
 
+Alive StreamSubscriber::alive(Epoch now, Sequence next) const {
+  if (tap.empty()) {
+    return behind ? Alive{now, next, behind->epoch(), behind->sequence()}
+                  : Alive{now, next, now, next};
+  }
+  if (const auto* gap = std::get_if<Gap>(&tap.front())) return {now, next, gap->epoch, gap->first};
+  const Batch& batch = *std::get<BatchRef>(tap.front());
+  return {now, next, batch.epoch(), batch.sequence_of(batch.entries().front())};
+}
+
 std::size_t StreamSubscriber::catch_up(TapSet& taps, std::size_t most) {
   std::size_t moved = 0;
   for (; behind && moved < most && !tap.full(); ++moved) {

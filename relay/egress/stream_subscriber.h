@@ -38,6 +38,10 @@ class StreamSubscriber {
   void forget_consumed();
   [[nodiscard]] std::uint64_t events_under_way() const;
 
+  // Which events it has been sent, or named as missing: all that lie before this place. `now` and
+  // `next` are where those are that come next for everybody.
+  [[nodiscard]] Alive alive(Epoch now, Sequence next) const;
+
   // Moves pieces of the past into the tap, `most` at most, while it has room; returns how many.
   std::size_t catch_up(TapSet& taps, std::size_t most);
   [[nodiscard]] bool can_catch_up() const { return behind && !tap.full() && behind->has_next(); }

@@ -32,9 +32,13 @@ void WayBack::begin_at(Epoch epoch, Sequence sequence) {
 
 void WayBack::begin_since(std::int64_t since_us) {
   next_ = retention_.since(since_us);
-  const bool memory_reaches_back = next_ > retention_.first() || retention_.first() == Sequence{1};
-  if (log_ == nullptr || (memory_reaches_back && since_us >= static_cast<std::int64_t>(now_.value)))
+  if (log_ == nullptr) {
+    // Some of what lies before the first that is kept was asked for; how much is not known.
+    if (retention_.let_go_since(since_us)) next_ = {1};
     return;
+  }
+  const bool memory_reaches_back = next_ > retention_.first() || retention_.first() == Sequence{1};
+  if (memory_reaches_back && since_us >= static_cast<std::int64_t>(now_.value)) return;
   log_->seek(since_us);
   // The first record says where it begins.
   if (const BatchRef first = log_->read()) {

@@ -78,6 +78,7 @@ class Batch {
     std::vector<BatchKey> keys;
     std::string_view bodies;
     std::vector<BatchShape> shapes;
+    bool replayed;
     // Where the stamp goes, set in place.
     std::uint64_t* epoch;
     std::uint64_t* first_sequence;
@@ -109,6 +110,8 @@ class Batch {
   // Bodies of entries with a shape are not JSON: codec/shaped_batch.h makes it of them.
   [[nodiscard]] std::span<const BatchShape> shapes() const noexcept { return parts_.shapes; }
   [[nodiscard]] bool is_shaped() const noexcept { return !parts_.shapes.empty(); }
+  // Its events are of the past, sent again by somebody who plays a recording.
+  [[nodiscard]] bool is_replayed() const noexcept { return parts_.replayed; }
   [[nodiscard]] std::size_t size() const noexcept { return parts_.entries.size(); }
   [[nodiscard]] Epoch epoch() const noexcept { return {*parts_.epoch}; }
   [[nodiscard]] Sequence first_sequence() const noexcept { return {*parts_.first_sequence}; }

@@ -157,6 +157,8 @@ void Admission::admit_batch(std::unique_ptr<Batch> batch) {
 }
 
 void Admission::admit_good_ones(const Batch& batch) {
+  // Events of the past and of the present share no batch.
+  if (batch.is_replayed()) flush();
   for (const EventEntry& entry : batch.entries()) {
     const std::string_view body = batch.body_of(entry);
     const std::string_view key = batch.key_of(entry);
@@ -165,9 +167,11 @@ void Admission::admit_good_ones(const Batch& batch) {
       continue;
     }
     if (builder_.full()) flush();
+    if (batch.is_replayed()) builder_.mark_replayed();
     add(key, body, entry.timestamp_us);
     ++figures_.accepted_events;
   }
+  if (batch.is_replayed()) flush();
 }
 
 void Admission::flush() {

@@ -124,24 +124,6 @@ OptionRow count(std::string_view key, std::string_view sentence, bool reloadable
           }};
 }
 
-inline Result<Duration> parse_duration(const std::string& text) {
-  double amount = 0;
-  const char* end = text.data() + text.size();
-  const auto [last, failure] = std::from_chars(text.data(), end, amount);
-  const std::string_view unit(last, static_cast<std::size_t>(end - last));
-  const double seconds = unit == "ms"  ? 1e-3
-                         : unit == "s" ? 1
-                         : unit == "m" ? 60
-                         : unit == "h" ? 3600
-                                       : 0;
-  if (failure != std::errc{} || seconds == 0 || !(amount >= 0 && amount * seconds < 1e6)) {
-    return fail(
-        ErrorCode::bad_configuration,
-        fmt::format("'{}' is not a duration; write \"250ms\", \"5s\", \"2m\" or \"1h\"", text));
-  }
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(amount * seconds));
-}
-
 enum Change : bool { kFixed = false, kReloadable = true };
 
 template <class Place>

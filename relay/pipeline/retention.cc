@@ -26,6 +26,7 @@ void Retention::let_go_of_oldest() {
   const Batch& oldest = *batches_.front();
   bytes_ -= oldest.frame().size();
   first_ = first_.after(oldest.size());
+  let_go_us_ = std::max(let_go_us_, oldest.received_us());
   batches_.pop_front();
 }
 

@@ -33,6 +33,9 @@ class Retention {
   // The first sequence kept of what was taken in at `since_us` or later; next() if nothing was.
   [[nodiscard]] Sequence since(std::int64_t since_us) const;
 
+  // Something of what was taken in at `since_us` or later is no longer kept.
+  [[nodiscard]] bool let_go_since(std::int64_t since_us) const { return let_go_us_ >= since_us; }
+
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
   [[nodiscard]] const Options& options() const { return options_; }
 
@@ -44,6 +47,7 @@ class Retention {
   std::uint64_t bytes_ = 0;
   Sequence first_{1};
   Sequence next_{1};
+  std::int64_t let_go_us_ = INT64_MIN;  // when the newest of what was let go of was taken in
 };
 
 }  // namespace xylem

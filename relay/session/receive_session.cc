@@ -6,7 +6,13 @@
 namespace xylem {
 namespace {
 constexpr std::uint32_t kHeartbeatMsMin = 50;  // a relay that asks for 0 is not answered for ever
-}
+// How often it is asked how far it has come, by one on its way from the past to the present.
+constexpr Duration kAskInterval = std::chrono::milliseconds(100);
+}  // namespace
+
+ReceiveSession::ReceiveSession(Options options)
+    : options_(std::move(options)),
+      at_{options_.hello.resume_epoch, std::max(options_.hello.resume_sequence, Sequence{1})} {}
 
 ReceiveSession::Step ReceiveSession::on_connected(Instant now) {
   session_ = 0;
@@ -14,17 +20,25 @@ ReceiveSession::Step ReceiveSession::on_connected(Instant now) {
   granted_bytes_ = options_.hello.credit_bytes;
   consumed_bytes_ = 0;
   last_heard_ = last_said_ = last_awake_ = now;
-  return Send{options_.hello};
+  Hello hello = options_.hello;
+  if (been_welcome_) {
+    hello.resume_epoch = options_.resume ? at_.epoch : Epoch{};
+    hello.resume_sequence = options_.resume ? at_.sequence : Sequence{};
+    hello.since_us = 0;
+  }
+  asked_for_past_ = hello.resume_epoch != Epoch{} || hello.since_us != 0;
+  present_.reset();
+  return Send{std::move(hello)};
 }
 
 ReceiveSession::Step ReceiveSession::on_control(const Control& control, Instant now) {
   last_heard_ = now;
   if (const auto* welcome = std::get_if<Welcome>(&control)) {
-    open(*welcome, now);
+    return open(*welcome, now);
   } else if (const auto* alive = std::get_if<Alive>(&control)) {
-    newest_known_ = std::max(newest_known_, alive->next_sequence);
+    on_alive(*alive);
   } else if (const auto* gap = std::get_if<Gap>(&control)) {
-    expected_ = std::max(expected_, gap->last.after(1));
+    at_ = std::max(at_, Place{gap->epoch, gap->last.after(1)});
   } else if (const auto* bye = std::get_if<Bye>(&control)) {
     session_ = 0;
     if (bye->reason == ByeReason::refused) {
@@ -40,29 +54,42 @@ ReceiveSession::Step ReceiveSession::on_control(const Control& control, Instant 
   return {};
 }
 
-void ReceiveSession::open(const Welcome& welcome, Instant now) {
+ReceiveSession::Step ReceiveSession::open(const Welcome& welcome, Instant now) {
   session_ = welcome.session;
   heartbeat_ = std::min<Duration>(options_.heartbeat, std::chrono::milliseconds(std::max(
                                                           welcome.heartbeat_ms, kHeartbeatMsMin)));
   last_said_ = now;
-  newest_known_ = welcome.next_sequence;
-  if (been_open_ && (welcome.epoch != epoch_ || welcome.next_sequence > expected_)) {
+  Place begins{welcome.epoch, welcome.next_sequence};
+  const bool same = begins.epoch == at_.epoch;
+  if (has_place() && (!same || begins.sequence > at_.sequence)) {
     // What matched our filter meanwhile is not known here: count 0 says so. Across epochs not even
     // the last sequence is.
-    const bool same = welcome.epoch == epoch_;
-    const Sequence last{same ? welcome.next_sequence.value - 1 : 0};
-    reconnect_gap_ = Gap{epoch_, expected_, last, 0, GapReason::reconnect};
+    const Sequence last{same ? begins.sequence.value - 1 : 0};
+    reconnect_gap_ = Gap{at_.epoch, at_.sequence, last, 0, GapReason::reconnect};
   }
-  been_open_ = true;
-  epoch_ = welcome.epoch;
-  expected_ = welcome.next_sequence;
+  if (same) begins.sequence = std::max(begins.sequence, at_.sequence);
+  at_ = newest_ = begins;
+  been_welcome_ = true;
+  if (asked_for_past_) return grant(true, now);  // the answer says where the present is
+  present_ = begins;
+  return {};
+}
+
+// Comes in order with the batches, so it moves the place past what did not match.
+void ReceiveSession::on_alive(const Alive& alive) {
+  const Place next{alive.epoch, alive.next_sequence};
+  newest_ = std::max(newest_, next);
+  if (session_ == 0) return;
+  if (!present_) present_ = next;
+  at_ = std::max(at_, Place{alive.served_epoch, alive.served_sequence});
 }
 
 ReceiveSession::Step ReceiveSession::on_batch(Epoch epoch, Sequence last, std::uint64_t frame_bytes,
                                               Instant now) {
   last_heard_ = now;
-  if (epoch == epoch_) expected_ = std::max(expected_, last.after(1));
-  newest_known_ = std::max(newest_known_, expected_);
+  const Place behind{epoch, last.after(1)};
+  at_ = epoch == at_.epoch ? std::max(at_, behind) : behind;
+  newest_ = std::max(newest_, at_);
   consumed_bytes_ += frame_bytes;
   // Granting by halves: one Credit for many batches, and the relay never runs dry meanwhile.
   const std::uint64_t open_bytes = granted_bytes_ - std::min(granted_bytes_, consumed_bytes_);
@@ -84,7 +111,8 @@ ReceiveSession::Step ReceiveSession::on_idle(Instant now) {
     session_ = 0;
     return Reconnect{"no answer"};
   }
-  if (session_ != 0 && now - last_said_ >= heartbeat_) return grant(true, now);
+  const Duration quiet = asked_for_past_ && !is_at_present() ? kAskInterval : heartbeat_;
+  if (session_ != 0 && now - last_said_ >= std::min(quiet, heartbeat_)) return grant(true, now);
   return {};
 }
 

@@ -31,6 +31,26 @@ TEST(ParseBytes, RefusesWhatItCannotMeanAndLeavesTheValueAlone) {
   }
 }
 
+TEST(ParseDuration, ReadsANumberAndItsUnit) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(parse_duration("250ms").value(), 250ms);
+  EXPECT_EQ(parse_duration("5s").value(), 5s);
+  EXPECT_EQ(parse_duration("2m").value(), 2min);
+  EXPECT_EQ(parse_duration("1.5h").value(), 90min);
+  EXPECT_EQ(parse_duration("0s").value(), 0s);
+}
+
+TEST(ParseDuration, RefusesWhatItCannotMean) {
+  for (const char* text :
+       {"", "5", "s", "-1s", "+1s", "5 s", "5sec", "1d", "1e9s", "nans", "5s "}) {
+    const auto parsed = parse_duration(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(
+        parsed.error().message,
+        "'" + std::string(text) + "' is not a duration; write \"250ms\", \"5s\", \"2m\" or \"1h\"");
+  }
+}
+
 TEST(Limits, LeaveRoomForAListBehindAHalfFullBatch) {
   EXPECT_LE(kEventsPerListMax + kEventsPerBatchMax / 2, kEventsPerBatchMax);
 }

@@ -21,6 +21,17 @@ TEST(EventText, ShowsNodeTypeTaskAndTheRest) {
             "celery@w                 task-received    proj.add[u1] args=(1, 2)");
 }
 
+TEST(EventText, MarksWhatIsReplayed) {
+  Receiver::Event past = event(R"({"type":"task-sent"})");
+  past.replayed = true;
+  EventText text;
+  EXPECT_EQ(text.line(past), "replayed " + text.line(event(R"({"type":"task-sent"})")));
+  EXPECT_EQ(json_line(past, true),
+            R"({"epoch":7,"sequence":40,"key":"task.sent","received_us":1700000000300000,)"
+            R"("replayed":true,"event":{"type":"task-sent"}})");
+  EXPECT_EQ(json_line(past, false), R"({"type":"task-sent"})");
+}
+
 TEST(EventText, RemembersTheNameOfATask) {
   EventText text;
   static_cast<void>(text.line(event(R"({"type":"task-received","uuid":"u1","name":"proj.add"})")));

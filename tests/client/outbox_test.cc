@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "relay/client/receiver.h"
 #include "tests/doubles/running_node.h"
 
 namespace xylem {
@@ -56,6 +57,32 @@ TEST_F(LonelyOutbox, SaysAtStopWhatItLeavesBehind) {
   ASSERT_TRUE(runner_.wait_finished(outbox_, clock_.now() + std::chrono::seconds(5)));
   EXPECT_EQ(runner_.left_behind(outbox_), 3u);
   EXPECT_EQ(outbox_.figures().dropped, 3u);
+}
+
+TEST(Outbox, MarksWhatItSendsAsReplayedIfToldTo) {
+  testing::RunningNode relay;
+  const SystemClock clock;
+  Context context;
+  Receiver::Options wanted;
+  wanted.relay = relay.stream();
+  wanted.since_us = 1;
+  Receiver receiver(wanted, context, clock);
+  ASSERT_TRUE(receiver.open());
+  std::vector<bool> replayed;
+  receiver.on("*", [&](const Receiver::Event& event) { replayed.push_back(event.replayed); });
+  for (const bool is_replay : {true, false}) {
+    Outbox::Options options{relay.push()};
+    options.replayed = is_replay;
+    Outbox outbox(options, context);
+    AgentRunner runner("outbox", {&outbox}, clock);
+    outbox.use_bell(runner.doorbell());
+    ASSERT_TRUE(runner.start());
+    for (int i = 0; i < 2; ++i) EXPECT_TRUE(outbox.put("a", R"({"type":"a"})", 0, true));
+    EXPECT_EQ(receiver.capture(2, std::chrono::seconds(10)).value(), 2u);
+    runner.request_stop(outbox, clock.now());
+    ASSERT_TRUE(runner.wait_finished(outbox, clock.now() + std::chrono::seconds(5)));
+  }
+  EXPECT_EQ(replayed, (std::vector<bool>{true, true, false, false}));
 }
 
 }  // namespace

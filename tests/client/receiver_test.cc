@@ -4,9 +4,12 @@
 
 #include <functional>
 #include <thread>
+#include <tuple>
 
 #include "relay/client/dispatcher.h"
+#include "tests/doubles/batches.h"
 #include "tests/doubles/running_node.h"
+#include "tests/doubles/sockets.h"
 
 namespace xylem {
 namespace {
@@ -137,6 +140,88 @@ TEST_F(ReceiverTest, ReportsAGapWhenTheRelayWasReplaced) {
   EXPECT_EQ(gaps[0].reason, GapReason::reconnect);
   EXPECT_EQ(gaps[0].first, Sequence{2});
   EXPECT_EQ(gaps[0].count, 0u) << "unknown";
+}
+
+TEST_F(ReceiverTest, BeginsInThePastAndKnowsWhenItHasCaughtUp) {
+  send({"a", "b", "a", "c"});
+  Epoch epoch;
+  const auto past = [&](Receiver::Options options) {
+    options.relay = relay_->stream();
+    Receiver receiver(options, context_, clock_);
+    std::vector<std::uint64_t> seen;
+    receiver.on("*", [&](const Receiver::Event& event) {
+      epoch = event.epoch;
+      seen.push_back(event.sequence.value);
+    });
+    EXPECT_TRUE(receiver.open());
+    while (!receiver.is_at_present()) EXPECT_TRUE(receiver.capture(0, kTurn));
+    return seen;
+  };
+  Receiver::Options options;
+  options.since_us = 1;
+  options.patterns = {"a"};
+  EXPECT_EQ(past(options), (std::vector<std::uint64_t>{1, 3})) << "what follows does not match";
+  options = {};
+  options.from_epoch = epoch;
+  options.from_sequence = {3};
+  EXPECT_EQ(past(options), (std::vector<std::uint64_t>{3, 4}));
+}
+
+TEST_F(ReceiverTest, MissesNothingOverAReconnect) {
+  for (const bool resume : {true, false}) {
+    SCOPED_TRACE(resume);
+    Receiver::Options options;
+    options.resume = resume;
+    const auto all = receiver({}, options);
+    std::vector<std::string> seen;
+    all->on("*", [&](const Receiver::Event& event) { seen.emplace_back(event.key); });
+    all->on_gap([&](const Gap& gap) { seen.emplace_back(name_of(gap.reason)); });
+    send({"a"});
+    EXPECT_EQ(all->capture(1, kPatience).value(), 1u);
+    all->close();
+    send({"b"});
+    ASSERT_TRUE(all->open());
+    while (seen.size() < 2) ASSERT_TRUE(all->capture(0, kTurn));
+    EXPECT_EQ(seen, (std::vector<std::string>{"a", resume ? "b" : "reconnect"}));
+    EXPECT_EQ(all->repeated_events(), 0u);
+  }
+}
+
+// A relay made by hand, which says again what it said before.
+TEST_F(ReceiverTest, TakesNoEventTwice) {
+  testing::TempDir folder;
+  std::optional<Socket> relay;
+  ASSERT_TRUE(Socket::open(relay, context_, SocketKind::router, {}));
+  ASSERT_TRUE(relay->bind(folder.ipc("stream")));
+  Receiver::Options options;
+  options.relay = folder.ipc("stream");
+  Receiver receiver(options, context_, clock_);
+  std::vector<std::uint64_t> seen;
+  receiver.on("*", [&](const Receiver::Event& event) {
+    seen.push_back(event.epoch.value * 100 + event.sequence.value);
+  });
+  ASSERT_TRUE(receiver.open());
+  Frame peer;
+  ASSERT_TRUE(testing::receive_soon(*relay, peer));
+  const std::string name(peer.text());
+  const auto say = [&](std::span<const std::byte> frame) {
+    const std::string_view text(reinterpret_cast<const char*>(frame.data()), frame.size());
+    EXPECT_EQ(testing::send_soon(*relay, {name, text}), SendOutcome::sent);
+  };
+  say(write_control(Welcome{1, 9, {7}, {1}, 1 << 20, 5000}));
+  for (const auto& [epoch, first, events] : {std::tuple<int, int, int>{7, 1, 3},
+                                             {7, 2, 2},
+                                             {7, 2, 4},
+                                             {8, 1, 2},
+                                             {8, 1, 1},
+                                             {8, 3, 1}}) {
+    const auto batch = testing::batch_of("a", static_cast<std::size_t>(events));
+    batch->stamp({static_cast<std::uint64_t>(epoch)}, {static_cast<std::uint64_t>(first)}, 0);
+    say(batch->frame());
+  }
+  EXPECT_EQ(receiver.capture(8, kPatience).value(), 8u);
+  EXPECT_EQ(seen, (std::vector<std::uint64_t>{701, 702, 703, 704, 705, 801, 802, 803}));
+  EXPECT_EQ(receiver.repeated_events(), 5u);
 }
 
 TEST_F(ReceiverTest, ReturnsFromACaptureWhenAnotherThreadSaysStop) {

@@ -43,6 +43,14 @@ TEST_F(BatchBuilderTest, NamesEachKeyOnceAndCountsItsEvents) {
   EXPECT_EQ(batch->keys()[1].events, 1u);
 }
 
+TEST_F(BatchBuilderTest, MarksOneBatchAsReplayed) {
+  event("a", "1");
+  builder.mark_replayed();
+  EXPECT_TRUE(builder.finish()->is_replayed());
+  event("a", "2");
+  EXPECT_FALSE(builder.finish()->is_replayed());
+}
+
 TEST_F(BatchBuilderTest, GoesBackToAMark) {
   event("a", "1");
   static_cast<void>(builder.add_shape("{\x02}"));

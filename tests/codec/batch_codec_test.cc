@@ -58,6 +58,14 @@ TEST(BatchCodec, TakesEmptyBodiesAndTheLongestKey) {
   EXPECT_EQ(said(*sent_and_read(*batch_of({{key, ""}, {"a", ""}}))), key + "= a= ");
 }
 
+TEST(BatchCodec, KeepsThatABatchIsReplayed) {
+  EXPECT_FALSE(sent_and_read(*batch_of({{"a", "1"}, {"b", "2"}}))->is_replayed());
+  const auto batch = sent_and_read(*testing::replayed({{"a", "1"}, {"b", "2"}}));
+  EXPECT_TRUE(batch->is_replayed());
+  EXPECT_TRUE(sent_and_read(*gather(*batch, {true, false}))->is_replayed());
+  EXPECT_TRUE(sent_and_read(*events_from(*batch, {1}))->is_replayed());
+}
+
 TEST(BatchCodec, KnowsItsFramesByTheIdentifier) {
   const auto batch = batch_of("a", 1);
   EXPECT_TRUE(is_batch_frame(batch->frame()));

@@ -63,6 +63,16 @@ TEST_F(HostileBatch, IsReadWithoutTheEncodingThatIsTheDefault) {
   EXPECT_EQ(read(), "a=one b=three ");
 }
 
+TEST_F(HostileBatch, IsRefusedWhenAStampSharesTheByteThatSaysReplayed) {
+  frame.field(ForgedBatch::replayed, ForgedBatch::kEncoding + 1);
+  EXPECT_EQ(read(), "a=one b=three ");
+  for (const std::size_t stamp :
+       {ForgedBatch::kEpoch, ForgedBatch::kFirstSequence, ForgedBatch::kReceivedUs}) {
+    frame.field(ForgedBatch::replayed, stamp + 7);
+    expect_malformed("replayed");
+  }
+}
+
 // The stamp is set in place after everything was checked: whatever shares its bytes would change.
 TEST_F(HostileBatch, IsRefusedWhenAStampSharesBytesWithAnythingElse) {
   constexpr std::size_t kPlaces[] = {ForgedBatch::kFirstSequence,

@@ -103,9 +103,11 @@ TEST(ControlCodec, AckLevelsHaveTheNamesOfTheConfiguration) {
 }
 
 TEST(ControlCodec, CarriesAnAlive) {
-  const Alive alive = sent_and_read(Alive{{5}, {6}});
+  const Alive alive = sent_and_read(Alive{{5}, {6}, {3}, {4}});
   EXPECT_EQ(alive.epoch, Epoch{5});
   EXPECT_EQ(alive.next_sequence, Sequence{6});
+  EXPECT_EQ(alive.served_epoch, Epoch{3});
+  EXPECT_EQ(alive.served_sequence, Sequence{4});
 }
 
 TEST(ControlCodec, CarriesAGap) {

@@ -59,6 +59,16 @@ TEST(ShapedBatch, KeepsItsStampWhenItBecomesJson) {
   EXPECT_EQ(json->received_us(), batch->received_us());
 }
 
+TEST(ShapedBatch, StaysReplayedWhenItBecomesJson) {
+  const auto live = batch_of(kShape, {kWhole});
+  const std::array keys{std::string_view("t.u")};
+  const std::array shapes{kShape};
+  const auto batch = write_batch({keys, live->entries(), live->bodies(), shapes, true});
+  EXPECT_TRUE(expand(*batch)->is_replayed());
+  EXPECT_TRUE(expand_frame(*batch)->is_replayed());
+  EXPECT_FALSE(expand(*live)->is_replayed());
+}
+
 TEST(ShapedBatch, IsRefusedForABodyThatIsNotOfItsShape) {
   for (const auto body : {"\x01\0\0\0\x01"
                           "a"sv,  // the first must be whole

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "relay/codec/batch_builder.h"
+#include "relay/codec/batch_codec.h"
 #include "relay/codec/shaped_batch.h"
 #include "relay/event/batch.h"
 
@@ -36,6 +37,14 @@ inline std::unique_ptr<Batch> batch_of(const std::vector<Said>& events) {
 inline std::unique_ptr<Batch> batch_of(std::string_view key, std::size_t count,
                                        std::size_t body_bytes = 2) {
   return batch_of(std::vector<Said>(count, {std::string(key), std::string(body_bytes, 'x')}));
+}
+
+// The same, marked as of the past.
+inline std::unique_ptr<Batch> replayed(const std::vector<Said>& events) {
+  const auto live = batch_of(events);
+  std::vector<std::string_view> keys;
+  for (const BatchKey& key : live->keys()) keys.push_back(key.text);
+  return write_batch({keys, live->entries(), live->bodies(), {}, true});
 }
 
 // As the pipeline hands it on: stamped, shared, immutable.

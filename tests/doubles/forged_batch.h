@@ -11,7 +11,17 @@ namespace xylem::testing {
 // thing and leave the rest. schema/batch.fbs in the order of its fields; offsets from the frame's
 // first byte. As it stands it is valid: two events, {"a": "one", "b": "three"}.
 struct ForgedBatch {
-  enum Slot : std::size_t { epoch, first_sequence, received_us, encoding, keys, entries, bodies };
+  enum Slot : std::size_t {
+    epoch,
+    first_sequence,
+    received_us,
+    encoding,
+    keys,
+    entries,
+    bodies,
+    shapes,   // absent
+    replayed  // absent
+  };
 
   static constexpr std::size_t kVtable = 8;
   static constexpr std::size_t kTable = 32;
@@ -33,7 +43,7 @@ struct ForgedBatch {
   ForgedBatch() : bytes(kSize) {
     poke<std::uint32_t>(bytes, 0, kTable);
     std::memcpy(bytes.data() + 4, "XYB1", 4);
-    poke<std::uint16_t>(bytes, kVtable, 4 + 2 * 7);
+    poke<std::uint16_t>(bytes, kVtable, 4 + 2 * 9);
     poke<std::uint16_t>(bytes, kVtable + 2, kKeys - kTable);
     poke<std::int32_t>(bytes, kTable, kTable - kVtable);
     std::size_t slot = epoch;

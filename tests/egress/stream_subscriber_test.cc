@@ -67,6 +67,31 @@ TEST_F(StreamSubscriberTest, IsCalledSlowOnceUntilItHasBeenWell) {
   EXPECT_EQ(subscriber.review(at(4), Duration(0)), Complaint::slow);
 }
 
+// "7:5 of 7:9": how far it has been served, and what comes next for everybody.
+TEST_F(StreamSubscriberTest, KnowsHowFarItHasBeenServed) {
+  Retention kept({});
+  for (std::uint64_t first = 1; first <= 9; first += 2) kept.add(batch(first, 2));
+  StreamSubscriber subscriber = made(Overflow::drop_oldest, 4);
+  const auto served = [&] {
+    const Alive alive = subscriber.alive({8}, {11});
+    EXPECT_EQ(alive.epoch, Epoch{8});
+    EXPECT_EQ(alive.next_sequence, Sequence{11});
+    return std::to_string(alive.served_epoch.value) + ":" +
+           std::to_string(alive.served_sequence.value);
+  };
+  EXPECT_EQ(served(), "8:11") << "live, and nothing waits";
+  subscriber.behind.emplace(Epoch{7}, kept, nullptr);
+  subscriber.behind->begin_at({7}, {3});
+  EXPECT_EQ(served(), "7:3") << "behind";
+  TapSet taps;
+  EXPECT_EQ(subscriber.catch_up(taps, 1), 1u);
+  EXPECT_EQ(served(), "7:3") << "what waits for credit was not sent";
+  subscriber.tap.delivered();
+  EXPECT_EQ(served(), "7:5");
+  subscriber.tap.note({{7}, {5}, {6}, 0, GapReason::retention});
+  EXPECT_EQ(served(), "7:5") << "a gap that was not said";
+}
+
 TEST_F(StreamSubscriberTest, TakesOfThePastWhatItsTapHasRoomFor) {
   Retention kept({});
   for (std::uint64_t first = 1; first <= 9; first += 2) kept.add(batch(first, 2));

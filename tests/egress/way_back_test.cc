@@ -187,6 +187,17 @@ TEST_F(WayBackTest, BeginsAtATime) {
   EXPECT_EQ(since(0, false), "7:1-2 7:3-4 end");
 }
 
+TEST_F(WayBackTest, SaysThatItBeginsLaterThanTheTimeAskedFor) {
+  keep(batch(kNow, 1, 2, 0)->frame().size());
+  pass(2, 100);
+  pass(2, 200);
+  EXPECT_EQ(since(100, false), "gap 7:1-2 7:3-4 end");
+  EXPECT_EQ(since(101, false), "7:3-4 end") << "nothing that is gone was asked for";
+  kept->trim(3'600'000'201);
+  EXPECT_EQ(since(200, false), "gap 7:1-4 end");
+  EXPECT_EQ(since(201, false), "end");
+}
+
 TEST_F(WayBackTest, BeginsAtATimeThatOnlyTheLogKnows) {
   log_of_before(1, 1, 1);
   log_of_before(2, 1, 3);

@@ -201,6 +201,37 @@ TEST_F(AdmissionTest, TakesAFrameWithoutEventsForNothing) {
   EXPECT_EQ(refused, "");
 }
 
+TEST_F(AdmissionTest, NeverMixesReplayedEventsWithLiveOnes) {
+  const auto told = [this] {
+    std::string all;
+    for (const auto& batch : batches) {
+      all += (batch->is_replayed() ? "replayed " : "live ") + testing::said(*batch) + "\n";
+    }
+    batches.clear();
+    return all;
+  };
+  json("", event("a"));
+  admission->admit_batch(testing::replayed({{"b", event("b")}, {"c", event("c")}})->frame());
+  json("", event("d"));
+  admission->flush();
+  EXPECT_EQ(told(),
+            "live a={\"type\":\"a\"} \n"
+            "replayed b={\"type\":\"b\"} c={\"type\":\"c\"} \n"
+            "live d={\"type\":\"d\"} \n");
+  // One that must be made anew, since not all of it is good.
+  json("", event("a"));
+  admission->admit_batch(testing::replayed({{"b", event("b")}, {"c", "bad"}})->frame());
+  json("", event("d"));
+  admission->admit_batch(testing::replayed({{"c", "bad"}})->frame());
+  json("", event("e"));
+  admission->flush();
+  EXPECT_EQ(told(),
+            "live a={\"type\":\"a\"} \n"
+            "replayed b={\"type\":\"b\"} \n"
+            "live d={\"type\":\"d\"} \n"
+            "live e={\"type\":\"e\"} \n");
+}
+
 // A sequence is first + position: with holes left in, a sender could make the sequences of his
 // events reach into those of batches that come later.
 TEST_F(AdmissionTest, ClosesTheHolesInTheOrderOfAThinnedFrame) {

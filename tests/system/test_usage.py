@@ -15,7 +15,8 @@ def test_without_a_command_usage_is_an_error():
 @pytest.mark.parametrize("arguments", [
     ["nonsense"], ["serve", "--nonsense"], ["emit"], ["emit", "task-sent", "--count", "0"],
     ["emit", "task-sent", "--count", "many"], ["emit", "task-sent", "no-equals-sign"],
-    ["dump", "--format", "xml"], ["dump", "--limit", "x"], ["route"], ["check", "extra"],
+    ["dump", "--format", "xml"], ["dump", "--limit", "x"], ["record"], ["replay"], ["route"],
+    ["check", "extra"],
     ["bench", "--lane", "fast"], ["bench", "--push", "tcp://127.0.0.1:1"],
     ["bench", "--events", "0"]])
 def test_a_usage_error_exits_2_and_says_what_is_wrong(arguments):
@@ -26,7 +27,7 @@ def test_a_usage_error_exits_2_and_says_what_is_wrong(arguments):
 
 
 @pytest.mark.parametrize("arguments", [
-    ["dump", "--overflow", "spill"], ["dump", "--connect", "nonsense"], ["dump", "task.a*"],
+    ["dump", "--overflow", "spil"], ["dump", "--connect", "nonsense"], ["dump", "task.a*"],
     ["emit", "task-sent", "--connect", "nonsense"], ["bench", "--overflow", "spill"],
     ["bench", "--pattern", "a*b"], ["route", "task-sent", "--pattern", "a*b"]])
 def test_an_argument_that_makes_no_sense_is_a_usage_error(arguments):
@@ -34,8 +35,8 @@ def test_an_argument_that_makes_no_sense_is_a_usage_error(arguments):
     assert done.returncode == 2 and "xylem: " in done.stderr
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["emit"], ["dump"], ["route"], ["check"],
-                                     ["bench"]])
+@pytest.mark.parametrize("command", [[], ["serve"], ["emit"], ["dump"], ["record"], ["replay"],
+                                     ["route"], ["check"], ["bench"]])
 def test_help_is_complete_and_exits_0(command):
     done = xylem(*command, "--help")
     assert done.returncode == 0 and done.stderr == ""
