@@ -25,8 +25,8 @@ int main(int argc, char** argv) {
       "Exit codes: 0 fine, 1 failed, 2 usage, 3 stopped with work left behind, 78 bad "
       "configuration.\n`xylem COMMAND --help` says more.");
   Run run;
-  for (const auto add : {add_serve, add_emit, add_dump, add_record, add_replay, add_route, add_check,
-                         add_spool, add_bench}) {
+  for (const auto add : {add_serve, add_emit, add_dump, add_record, add_replay, add_route,
+                         add_check, add_spool, add_bench}) {
     add(app, run);
   }
   try {

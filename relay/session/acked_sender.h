@@ -78,7 +78,7 @@ class AckedSender {
   Options options_;
   bool open_ = false;
   BatchNumber acked_;
-  BatchNumber answered_;  // by the relay; beyond what was offered only if recovered
+  BatchNumber answered_;             // by the relay; beyond what was offered only if recovered
   std::deque<std::uint64_t> bytes_;  // of each batch after acked_, in order
   BatchNumber next_;                 // to be sent
   BatchNumber newest_sent_;
