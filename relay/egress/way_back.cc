@@ -79,11 +79,16 @@ std::optional<WayBack::Piece> WayBack::from_log() {
       waiting_ = std::move(batch);
       return Piece{{}, gap};
     }
-    // The epoch before ended somewhere here; what its sources were not told to have arrived, they
-    // sent again in this one.
-    epoch_ = batch->epoch();
-    next_ = {1};
     waiting_ = std::move(batch);
+    if (const Sequence known = log_->end_of(epoch_); next_ < known) {
+      const Gap gap{epoch_, next_, {known.value - 1}, 0, GapReason::retention};
+      next_ = known;
+      return Piece{{}, gap};
+    }
+    // The epoch before ended here; what its sources were not told to have arrived, they sent again
+    // in this one.
+    epoch_ = waiting_->epoch();
+    next_ = {1};
   }
 }
 

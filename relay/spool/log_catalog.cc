@@ -78,6 +78,14 @@ std::optional<SegmentFacts> LogCatalog::after(std::uint64_t ordinal) const {
   return first_that([&](const SegmentFacts& s) { return s.ordinal > ordinal; });
 }
 
+Sequence LogCatalog::end_of(Epoch epoch) const {
+  Sequence end{0};
+  for (const SegmentFacts& segment : segments()) {
+    if (segment.epoch == epoch) end = std::max(end, segment.end);
+  }
+  return end;
+}
+
 std::uint64_t LogCatalog::events_from(const std::vector<SegmentFacts>& segments,
                                       const LogPosition& position) {
   std::uint64_t events = 0;

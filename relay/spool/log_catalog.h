@@ -75,6 +75,8 @@ class LogCatalog {
   // The first that has something taken in at `since_us` or later.
   [[nodiscard]] std::optional<SegmentFacts> since(std::int64_t since_us) const;
   [[nodiscard]] std::optional<SegmentFacts> after(std::uint64_t ordinal) const;
+  // Behind the last event of an epoch; 0 if nothing is known of it.
+  [[nodiscard]] Sequence end_of(Epoch epoch) const;
 
   // The consumer says how far it is; without one nothing is needed.
   void need(const Need& need);

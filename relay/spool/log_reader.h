@@ -24,6 +24,7 @@ class LogReader final : public LogHistory {
   void seek(std::int64_t since_us) override;
   [[nodiscard]] BatchRef read() override;
   [[nodiscard]] bool has_more() const override;
+  [[nodiscard]] Sequence end_of(Epoch epoch) const override { return catalog_.end_of(epoch); }
 
   struct Entry {
     RecordNumber number;

@@ -25,7 +25,7 @@ class ResumingStream:
     be slow; with `from_start` it asks for everything that is kept, not for what comes."""
 
     def __init__(self, context, endpoint, oracle, consumer, *, patterns=(), from_start=False,
-                 pace_s=0.0, credit=CREDIT_BYTES, **hello):
+                 position=None, pace_s=0.0, credit=CREDIT_BYTES, **hello):
         self.consumer = consumer
         self.events = 0
         self.gaps = []            # (reason, first, last, count, epoch)
@@ -33,7 +33,7 @@ class ResumingStream:
         self.welcomes = 0
         self.lag_s = []           # of events with a `sent_at`
         self.failure = None
-        self.position = None      # (epoch, sequence) of what comes next
+        self.position = position  # (epoch, sequence) of what comes next, or None: what is new
         self._from_start = from_start
         self._context, self._endpoint, self._oracle = context, endpoint, oracle
         self._patterns, self._pace_s, self._credit, self._hello = patterns, pace_s, credit, hello

@@ -21,8 +21,9 @@ constexpr Epoch kNow{7};
 // What a log on disk answers, from records in memory. `written` of them can be read.
 class ListedLog final : public LogHistory {
  public:
-  explicit ListedLog(const std::vector<BatchRef>& records, const std::size_t& written)
-      : records_(records), written_(written) {}
+  // It knows that the epoch before had so much, whether or not it can be read.
+  ListedLog(const std::vector<BatchRef>& records, const std::size_t& written, Sequence end_of_before)
+      : records_(records), written_(written), end_of_before_(end_of_before) {}
   void seek(Epoch epoch, Sequence sequence) override {
     for (at_ = 0; at_ < records_.size(); ++at_) {
       const Batch& record = *records_[at_];
@@ -36,10 +37,14 @@ class ListedLog final : public LogHistory {
   }
   BatchRef read() override { return has_more() ? records_[at_++] : BatchRef(); }
   bool has_more() const override { return at_ < std::min(written_, records_.size()); }
+  Sequence end_of(Epoch epoch) const override {
+    return epoch == kBefore ? end_of_before_ : Sequence{0};
+  }
 
  private:
   const std::vector<BatchRef>& records_;
   const std::size_t& written_;
+  Sequence end_of_before_;
   std::size_t at_ = 0;
 };
 
@@ -66,7 +71,7 @@ class WayBackTest : public ::testing::Test {
     kept.emplace(Retention::Options{.bytes_max = bytes, .age_max = std::chrono::hours(1)});
   }
   WayBack way(bool with_log = true) {
-    return {kNow, *kept, with_log ? std::make_unique<ListedLog>(log, written) : nullptr};
+    return {kNow, *kept, with_log ? std::make_unique<ListedLog>(log, written, end_of_before) : nullptr};
   }
   // All that the way gives until it has nothing more: "6:3-4 7:1-2 gap 7:3-5 ".
   static std::string walk(WayBack& way) {
@@ -98,6 +103,7 @@ class WayBackTest : public ::testing::Test {
 
   std::vector<BatchRef> log;
   std::size_t written = 0;
+  Sequence end_of_before{0};
   std::optional<Retention> kept;
   std::uint64_t next = 1;
 };
@@ -150,6 +156,14 @@ TEST_F(WayBackTest, GoesThroughTheEpochsInOrder) {
   keep(0);
   pass(2, 10);
   EXPECT_EQ(from(kBefore, 3), "6:3-3 6:4-5 7:1-2 end");
+}
+
+TEST_F(WayBackTest, NamesWhatAnEpochThatEndedHadAndCannotBeRead) {
+  log_of_before(1, 3, 1);
+  end_of_before = {9};
+  pass(2, 10);
+  EXPECT_EQ(from(kBefore, 2), "6:2-3 gap 6:4-8 7:1-2 end");
+  EXPECT_EQ(from(kBefore, 9), "7:1-2 end");
 }
 
 TEST_F(WayBackTest, GoesOnInMemoryBehindAnEpochThatEnded) {
