@@ -10,6 +10,7 @@
 #include "relay/base/version.h"
 #include "relay/cli/command.h"
 #include "relay/cli/descriptors.h"
+#include "relay/cli/startup_memory.h"
 #include "relay/node/config.h"
 #include "relay/node/node.h"
 #include "relay/node/signals.h"
@@ -84,6 +85,7 @@ int serve(const ConfigSources& sources) {
   Node& node = **opened;
   if (const auto started = node.start(); !started) return failed(started.error().message);
   announce(node);
+  forget_startup_memory();
 
   for (;;) {
     const auto signal = signals.wait(kSignalWait);

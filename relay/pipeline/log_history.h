@@ -18,8 +18,8 @@ class LogHistory {
   // The next batch that can be read, or nothing: the log has no more just now.
   [[nodiscard]] virtual BatchRef read() = 0;
   [[nodiscard]] virtual bool has_more() const = 0;
-  // Behind the last event of an epoch that has ended, as far as the log knows, whether or not it can
-  // be read.
+  // Behind the last event of an epoch that has ended, as far as the log knows, whether or not it
+  // can be read.
   [[nodiscard]] virtual Sequence end_of(Epoch epoch) const = 0;
 };
 

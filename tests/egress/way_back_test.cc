@@ -22,7 +22,8 @@ constexpr Epoch kNow{7};
 class ListedLog final : public LogHistory {
  public:
   // It knows that the epoch before had so much, whether or not it can be read.
-  ListedLog(const std::vector<BatchRef>& records, const std::size_t& written, Sequence end_of_before)
+  ListedLog(const std::vector<BatchRef>& records, const std::size_t& written,
+            Sequence end_of_before)
       : records_(records), written_(written), end_of_before_(end_of_before) {}
   void seek(Epoch epoch, Sequence sequence) override {
     for (at_ = 0; at_ < records_.size(); ++at_) {
@@ -71,7 +72,8 @@ class WayBackTest : public ::testing::Test {
     kept.emplace(Retention::Options{.bytes_max = bytes, .age_max = std::chrono::hours(1)});
   }
   WayBack way(bool with_log = true) {
-    return {kNow, *kept, with_log ? std::make_unique<ListedLog>(log, written, end_of_before) : nullptr};
+    return {kNow, *kept,
+            with_log ? std::make_unique<ListedLog>(log, written, end_of_before) : nullptr};
   }
   // All that the way gives until it has nothing more: "6:3-4 7:1-2 gap 7:3-5 ".
   static std::string walk(WayBack& way) {

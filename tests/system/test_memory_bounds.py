@@ -71,3 +71,11 @@ def test_a_message_that_never_ends_cannot_fill_the_memory(relay):
         except (BrokenPipeError, ConnectionResetError, socket.timeout):
             pass
         assert relay.resident_bytes() < BOUND
+
+
+def test_an_idle_sidecar_is_small(start_relay, folder):
+    sidecar = start_relay({"spool.directory": folder / "spool", "acked.listen": "off",
+                           "publish.listen": "off", "stream.listen": "off",
+                           "upstream.connect": f"ipc://{folder}/nobody"})
+    assert sidecar.get("/readyz")[0] == 200
+    assert sidecar.resident_bytes() < 12_000_000
