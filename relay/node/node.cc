@@ -25,11 +25,6 @@ AckedIngest::Options acked_options(const Config& config) {
   return options;
 }
 
-// Later than any epoch that the log knows of, whatever became of the clock.
-std::uint64_t epoch_after(Epoch newest, const Clock& clock) {
-  return std::max(static_cast<std::uint64_t>(clock.wall_us()), newest.value + 1);
-}
-
 StreamEgress::OpenLog log_of(Spool* spool) {
   if (spool == nullptr) return {};
   return [spool] { return spool->reader(); };
@@ -54,21 +49,23 @@ bool StopReport::any_late() const {
 
 Result<std::unique_ptr<Node>> Node::open(Config config, const Clock& clock) {
   std::unique_ptr<Spool> spool;
+  Epoch epoch{static_cast<std::uint64_t>(clock.wall_us())};
   if (!config.spool_directory.empty()) {
     XYLEM_TRY(spool, Spool::open(config.spool_directory, config.spool));
+    XYLEM_TRY(epoch, spool->begin_epoch(clock.wall_us()));
   }
-  std::unique_ptr<Node> made(new Node(std::move(config), clock, std::move(spool)));
+  std::unique_ptr<Node> made(new Node(std::move(config), clock, epoch, std::move(spool)));
   if (made->spool_) {
     if (auto added = made->add_spool(); !added) return tl::unexpected(added.error());
   }
   return made;
 }
 
-Node::Node(Config config, const Clock& clock, std::unique_ptr<Spool> spool)
+Node::Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool> spool)
     : config_(std::move(config)),
       clock_(clock),
       spool_(std::move(spool)),
-      epoch_{epoch_after(spool_ ? spool_->recovered().newest_epoch : Epoch{}, clock)},
+      epoch_(epoch),
       started_(clock.now()),
       push_edge_("push", config_.ring_batches),
       acked_edge_("acked", config_.ring_batches),

@@ -73,7 +73,7 @@ class Node final : public RelayView {
   [[nodiscard]] std::vector<TapBoard::Row> taps() const override;
 
  private:
-  Node(Config config, const Clock& clock, std::unique_ptr<Spool> spool);
+  Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool> spool);
   [[nodiscard]] Result<void> add_spool();
   [[nodiscard]] std::vector<SinkEdge*> sinks();
   [[nodiscard]] std::vector<std::pair<AgentRunner*, Agent*>> in_flow_order();

@@ -29,6 +29,7 @@ class CursorFile {
   [[nodiscard]] const std::optional<Cursor>& found() const { return found_; }
   // Not synced: a kill does not lose what was written, and a loss of power only repeats.
   [[nodiscard]] Result<void> save(const Cursor& cursor);
+  [[nodiscard]] Result<void> sync() { return file_->sync(); }
 
  private:
   CursorFile() = default;

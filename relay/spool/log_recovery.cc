@@ -37,7 +37,6 @@ void note_batch(Scan& scan, const RecordHeader& record) {
   SegmentFacts& facts = scan.report.facts;
   facts.end = std::max(facts.end, record.first.after(record.events));
   facts.newest_us = std::max(facts.newest_us, record.received_us);
-  scan.newest = std::max(scan.newest, record.number);
   ++scan.report.batches;
   scan.report.events += record.events;
 }
@@ -50,10 +49,9 @@ Result<Scan> scan_segment(SegmentReader& reader, const SegmentFacts& facts) {
     XYLEM_TRY(const auto record, reader.next(facts.bytes));
     if (!record) break;
     scan.sound_until = reader.offset();
-    if (record->header.kind == RecordKind::end) {
-      scan.report.finished = true;
-      scan.newest = std::max(scan.newest, record->header.number);
-    }
+    // Also of a life of which nothing else is left, so that its numbers do not come again.
+    scan.newest = std::max(scan.newest, record->header.number);
+    if (record->header.kind == RecordKind::end) scan.report.finished = true;
     if (record->header.kind == RecordKind::batch) note_batch(scan, record->header);
   }
   scan.report.damaged_bytes = reader.damaged_bytes() + (facts.bytes - scan.sound_until);

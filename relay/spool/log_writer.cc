@@ -44,7 +44,7 @@ LogWriter::LogWriter(const Options& options, Disk& disk, LogCatalog& catalog,
       catalog_(catalog),
       next_ordinal_(recovered.next_ordinal),
       next_number_(std::max(newest, recovered.newest).first_of_next_life()),
-      sources_(recovered.sources) {
+      synced_sources_(recovered.sources) {
   catalog_.reset(recovered.segments);
 }
 
@@ -54,10 +54,11 @@ std::uint64_t LogWriter::total_bytes() const {
   return total;
 }
 
-// False if it is not to be had: it is being written, or needed and that matters.
+// False if it is not to be had: it is needed and that matters, or it is the newest. That one stays
+// even if it is too old, for it tells the next life which numbers, epochs and sources there were.
 bool LogWriter::remove_oldest(bool even_if_needed) {
   const std::vector<SegmentFacts> all = catalog_.segments();
-  if (all.empty() || (active_ && all.front().ordinal == active_->header.ordinal)) return false;
+  if (all.size() < 2) return false;
   const auto need = catalog_.needed();
   if (need && all.front().end_position() > need->done && !even_if_needed) return false;
   if (auto removed = disk_.remove(segment_name(all.front().ordinal)); !removed) {
@@ -74,6 +75,8 @@ LogWriter::Room LogWriter::make_room() {
   const bool oldest_goes = options_.overflow == SpoolOverflow::drop_oldest;
   while (total_bytes() + options_.segment_bytes > options_.bytes_max) {
     if (remove_oldest(oldest_goes)) continue;
+    // A group that was larger than a segment; its turn comes with the next.
+    if (catalog_.segments().size() < 2) break;
     return options_.overflow == SpoolOverflow::block ? Room::full : Room::dropped;
   }
   return Room::enough;
@@ -98,7 +101,7 @@ Result<void> LogWriter::begin_segment(const Batch& first) {
     left_over_ = false;
   }
   XYLEM_TRY(made->file, disk_.create(name));
-  const std::vector<std::byte> sources = write_sources(sources_);
+  const std::vector<std::byte> sources = write_sources(synced_sources_);
   std::array<std::byte, kSegmentHeaderBytes + kRecordHeaderBytes> head{};
   write_segment_header(made->header, head);
   RecordHeader record;
@@ -200,11 +203,14 @@ void LogWriter::note(std::span<const BatchRef> group) {
     tail_.passed += batch->size();
     unsynced_.push_back(batch);
     unsynced_bytes_ += batch->frame().size();
-    const BatchOrigin& origin = batch->origin();
-    if (origin.source.value == 0) continue;
-    if (sources_.size() >= kSourcesMax && !sources_.contains(origin.source.value)) sources_.clear();
-    sources_[origin.source.value] = origin.number;
   }
+}
+
+void LogWriter::remember(SourceId source, BatchNumber number) {
+  if (synced_sources_.size() >= kSourcesMax && !synced_sources_.contains(source.value)) {
+    synced_sources_.clear();
+  }
+  synced_sources_[source.value] = number;
 }
 
 LogWriter::Outcome LogWriter::fail_with(const Error& error) {
@@ -264,6 +270,10 @@ Result<void> LogWriter::sync() {
 void LogWriter::on_synced() {
   active_->synced_bytes = active_->bytes;
   active_->synced_end = tail_.end;
+  for (const BatchRef& batch : unsynced_) {
+    const BatchOrigin& origin = batch->origin();
+    if (origin.source.value != 0) remember(origin.source, origin.number);
+  }
   unsynced_.clear();
   unsynced_bytes_ = 0;
 }
@@ -271,8 +281,12 @@ void LogWriter::on_synced() {
 // Once all of it is on the disk elsewhere, the segment whose sync failed loses it: of what stands
 // twice, the first could be the damaged one.
 Result<void> LogWriter::rewrite_unsynced() {
+  // A batch keeps its number: who has sent it on by that must know it again.
+  const RecordNumber next = next_number_;
+  next_number_ = {next.value - unsynced_.size()};
   Result<void> done = begin_segment(*unsynced_.front());
   if (done) done = write(unsynced_);
+  next_number_ = next;
   if (done) done = active_->file->sync();
   if (!done) {
     ++figures_.sync_failures;

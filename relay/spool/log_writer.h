@@ -86,6 +86,7 @@ class LogWriter {
   [[nodiscard]] Result<void> rewrite_unsynced();
   void give_up_segment();
   void on_synced();
+  void remember(SourceId source, BatchNumber number);
   enum class Room : std::uint8_t { enough, dropped, full };
   [[nodiscard]] Room make_room();
   [[nodiscard]] bool remove_oldest(bool even_if_needed);
@@ -98,7 +99,9 @@ class LogWriter {
   LogCatalog& catalog_;
   std::uint64_t next_ordinal_;
   RecordNumber next_number_;
-  std::map<std::uint64_t, BatchNumber> sources_;
+  // The newest batch of each source that is on the disk: a segment begins with what is safe. What
+  // is not would be taken for had, and refused, should the power fail right then.
+  std::map<std::uint64_t, BatchNumber> synced_sources_;
   std::unique_ptr<Active> active_;
   LogCatalog::Tail tail_;
   std::vector<BatchRef> unsynced_;

@@ -2,9 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "relay/base/log.h"
+#include "relay/spool/cursor_file.h"
 
 namespace xylem {
+namespace {
+constexpr const char* kEpochName = "epoch";
+}
 
 Result<std::unique_ptr<Spool>> Spool::open(const std::string& directory,
                                            const LogWriter::Options& options) {
@@ -31,6 +37,18 @@ Result<std::unique_ptr<Spool>> Spool::open(std::unique_ptr<Disk> disk,
               made->recovered_.damaged_bytes);
   }
   return made;
+}
+
+Result<Epoch> Spool::begin_epoch(std::int64_t wall_us) {
+  XYLEM_TRY(CursorFile file, CursorFile::open(*disk_, kEpochName));
+  Epoch newest = recovered_.newest_epoch;
+  if (file.found()) newest = std::max(newest, file.found()->position.epoch);
+  const Epoch epoch{std::max(static_cast<std::uint64_t>(wall_us), newest.value + 1)};
+  Result<void> done = file.save({.source = {}, .number = {}, .position = {epoch, {}}});
+  if (done) done = file.sync();
+  if (done) done = disk_->sync();
+  if (!done) return tl::unexpected(done.error());
+  return epoch;
 }
 
 }  // namespace xylem

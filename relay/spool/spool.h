@@ -24,6 +24,12 @@ class Spool {
   [[nodiscard]] static Result<std::unique_ptr<Spool>> open(std::unique_ptr<Disk> disk,
                                                            const LogWriter::Options& options);
 
+  // Once, before anything is taken in: the epoch of this life. Later than any before, whatever
+  // became of the clock, and on the disk before anybody sees it; the log alone would not do,
+  // because subscribers may have seen events of an epoch of which nothing was written. Errors: io,
+  // no_space.
+  [[nodiscard]] Result<Epoch> begin_epoch(std::int64_t wall_us);
+
   [[nodiscard]] Disk& disk() { return *disk_; }
   [[nodiscard]] LogCatalog& catalog() { return catalog_; }
   [[nodiscard]] const RecoveredLog& recovered() const { return recovered_; }
