@@ -90,4 +90,6 @@ def test_a_broker_that_is_not_there_is_said_to_be_missing(start_proxy):
         [BINARIES / "peer_bench", "--carrier", "redis", "--push", "tcp://127.0.0.1:1", "--receive",
          "tcp://127.0.0.1:1"], capture_output=True, text=True, timeout=60,
         env=clean_environment())
-    assert process.returncode == 1 and "before there was anything" in process.stderr
+    assert process.returncode == 1
+    # Whichever is noticed first: that the subscriber ended, or that nothing came.
+    assert any(said in process.stderr for said in ("before there was anything", "received nothing"))
