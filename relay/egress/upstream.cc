@@ -15,6 +15,7 @@ namespace {
 constexpr const char* kCursorName = "upstream.cursor";
 // Hostnames whose relay is remembered; beyond, it is worked out anew.
 constexpr std::size_t kHostnamesMax = 65'536;
+constexpr Duration kAbsent = std::chrono::seconds(1);
 
 std::string joined(const std::vector<std::string>& addresses) {
   return fmt::format("{}", fmt::join(addresses, " "));
@@ -23,13 +24,20 @@ std::string joined(const std::vector<std::string>& addresses) {
 }  // namespace
 
 Upstream::Upstream(const Options& options, Context& context, Spool& spool, const Clock& clock)
-    : options_(options), context_(context), spool_(spool), clock_(clock), random_(options.seed) {
+    : options_(options),
+      context_(context),
+      spool_(spool),
+      clock_(clock),
+      log_(clock),
+      random_(options.seed) {
   for (const Address& address : options_.connect) {
     addresses_.push_back(address.text());
     there_.push_back(true);
     shown_.push_back(std::make_unique<Published<Shown>>());
   }
   seen_at_.resize(addresses_.size());
+  connected_.resize(addresses_.size());
+  welcome_at_.resize(addresses_.size());
   entry_ = board_.add(joined(addresses_), "#", std::string(name_of(spool.options().overflow)));
 }
 
@@ -240,7 +248,26 @@ void Upstream::save(Instant now) {
   }
 }
 
+void Upstream::say_who_is_there() {
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    const bool connected = links_[i]->link().is_welcome();
+    if (connected) welcome_at_[i] = clock_.now();
+    // A Hello that is just being answered is no absence.
+    if (connected == connected_[i] || (!connected && clock_.now() - welcome_at_[i] < kAbsent)) {
+      continue;
+    }
+    connected_[i] = connected;
+    if (connected) {
+      XYLEM_LOG(info, "upstream {} takes events", addresses_[i]);
+    } else {
+      log_.warn("away " + addresses_[i],
+                fmt::format("upstream {} is away; what comes waits in the spool", addresses_[i]));
+    }
+  }
+}
+
 void Upstream::show() {
+  say_who_is_there();
   LogCatalog& catalog = spool_.catalog();
   catalog.need({done(), read_});
   const LogCatalog::Account account = catalog.account();
@@ -255,7 +282,6 @@ void Upstream::show() {
     shown_[i]->publish({link.link().is_welcome(), link.link().connections(), link.resent(),
                         link.under_way().size()});
   }
-  if (waiting_) under_way += 0;
   ledger_.held = account.unread + under_way;
   ledger_.dropped[static_cast<std::size_t>(DropReason::spool_quota)] = account.dropped;
   ledger_.accepted = held_at_start_ + account.passed;

@@ -84,6 +84,7 @@ class Upstream final : public Agent {
   [[nodiscard]] LogPosition done() const;
   void note_missing(const Batch& next);
   void save(Instant now);
+  void say_who_is_there();
   void show();
   [[nodiscard]] SourceId new_source() { return {random_() | 1}; }
 
@@ -91,6 +92,7 @@ class Upstream final : public Agent {
   Context& context_;
   Spool& spool_;
   const Clock& clock_;
+  DistinctLog log_;
   std::mt19937_64 random_;
   std::optional<CursorFile> cursor_file_;
   CursorFile::Cursor cursor_;
@@ -101,6 +103,8 @@ class Upstream final : public Agent {
   std::optional<LogReader::Entry> waiting_;  // the next, while it cannot be sent on
   LogPosition waiting_begin_;
   std::vector<std::unique_ptr<UpstreamLink>> links_;
+  std::vector<bool> connected_;  // as it was last said
+  std::vector<Instant> welcome_at_;
 
   // Of several relays:
   std::vector<std::string> addresses_;

@@ -107,9 +107,8 @@ void AckedIngest::on_hello(const std::string& peer, const SourceHello& hello, In
   if (hello.wall_us != 0) {
     sources_.of_peer(peer)->clock_offset_us = clock_.wall_us() - hello.wall_us;
   }
-  log_.warn(fmt::format("acked source {}", hello.name),
-            fmt::format("acked source '{}' connected, acks at {}", printable(hello.name),
-                        name_of(hello.level)));
+  XYLEM_LOG(info, "acked source '{}' wants acks at '{}'", printable(hello.name),
+            name_of(hello.level));
   static_cast<void>(say(peer, *welcome));
 }
 

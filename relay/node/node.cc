@@ -1,8 +1,10 @@
 #include "relay/node/node.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <random>
 
 #include "relay/base/version.h"
@@ -30,6 +32,11 @@ StreamEgress::OpenLog log_of(Spool* spool) {
   return [spool] { return spool->reader(); };
 }
 
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
 std::uint64_t random_seed() {
   std::random_device device;
   return std::uint64_t{device()} << 32 | device();
@@ -52,7 +59,7 @@ Result<std::unique_ptr<Node>> Node::open(Config config, const Clock& clock) {
   Epoch epoch{static_cast<std::uint64_t>(clock.wall_us())};
   if (!config.spool_directory.empty()) {
     XYLEM_TRY(spool, Spool::open(config.spool_directory, config.spool));
-    XYLEM_TRY(epoch, spool->begin_epoch(clock.wall_us()));
+    epoch = spool->begin_epoch(clock.wall_us());
   }
   std::unique_ptr<Node> made(new Node(std::move(config), clock, epoch, std::move(spool)));
   if (made->spool_) {
@@ -101,6 +108,7 @@ Result<void> Node::add_spool() {
   if (!config_.upstream.connect.empty()) {
     Upstream::Options options = config_.upstream;
     options.seed = random_seed();
+    if (options.name.empty()) options.name = host_name();
     upstream_.emplace(options, context_, *spool_, clock_);
     if (auto opened = upstream_->open(); !opened) return opened;
     newest = upstream_->newest();

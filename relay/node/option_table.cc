@@ -173,7 +173,7 @@ void add_upstream(std::vector<OptionRow>& rows) {
       "several, each worker's events go to one.",
       [](Config & c) -> auto& { return c.upstream.connect; }));
   rows.push_back(text(
-      "upstream.name", "How the relays upstream call us in their logs.",
+      "upstream.name", "How the relays upstream call us in their logs; empty: the host's name.",
       [](Config & c) -> auto& { return c.upstream.name; }));
   rows.push_back(choice(
       "upstream.level", "\"received\", \"written\" or \"synced\"",

@@ -28,6 +28,16 @@ TEST(Spool, IsHeldByOneRelay) {
   EXPECT_NE(second.error().message.find("held by process"), std::string::npos);
 }
 
+TEST(Spool, BeginsAnEpochThatIsLaterThanAnyBeforeWhateverTheClockSays) {
+  testing::LogOnDisk log;
+  const auto begun = [&](std::int64_t wall_us) {
+    return Spool::open(log.folder.path(), log.options).value()->begin_epoch(wall_us).value;
+  };
+  EXPECT_EQ(begun(1000), 1000u);
+  EXPECT_EQ(begun(2000), 2000u);
+  EXPECT_EQ(begun(500), 2001u) << "nothing was written in it, but it may have been seen";
+}
+
 TEST(Spool, RefusesAQuotaThatNoVolumeHas) {
   testing::LogOnDisk log;
   log.options.bytes_max = std::uint64_t{1} << 60;
