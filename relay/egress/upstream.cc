@@ -93,23 +93,19 @@ bool Upstream::all_want_more() const {
 }
 
 bool Upstream::next_entry() {
-  if (waiting_) return true;
-  waiting_ = reader_->next();
-  if (!waiting_) return false;
-  const Batch& batch = *waiting_->batch;
-  waiting_begin_ = {batch.epoch(), batch.first_sequence()};
-  note_missing(batch);
+  while (!waiting_) {
+    waiting_ = reader_->next();
+    if (!waiting_) return false;
+    const Batch& batch = *waiting_->batch;
+    waiting_begin_ = {batch.epoch(), batch.first_sequence()};
+    const LogPosition end{batch.epoch(), batch.first_sequence().after(batch.size())};
+    const LogCatalog::Claim claim = spool_.catalog().claim(waiting_begin_, end);
+    ledger_.dropped[static_cast<std::size_t>(DropReason::spool_damaged)] += claim.passed_over;
+    if (claim.granted) break;
+    read_ = end;
+    waiting_.reset();
+  }
   return true;
-}
-
-// What lies between the last record and this one could not be read.
-void Upstream::note_missing(const Batch& next) {
-  if (next.epoch() == read_.epoch && next.first_sequence() == read_.sequence) return;
-  LogCatalog& catalog = spool_.catalog();
-  ledger_.dropped[static_cast<std::size_t>(DropReason::spool_damaged)] +=
-      catalog.events_between(read_, waiting_begin_);
-  read_ = waiting_begin_;
-  catalog.need({done(), read_});
 }
 
 std::size_t Upstream::read_log(Instant) {
@@ -282,6 +278,7 @@ void Upstream::show() {
     shown_[i]->publish({link.link().is_welcome(), link.link().connections(), link.resent(),
                         link.under_way().size()});
   }
+  if (waiting_) under_way += waiting_->batch->size();
   ledger_.held = account.unread + under_way;
   ledger_.dropped[static_cast<std::size_t>(DropReason::spool_quota)] = account.dropped;
   ledger_.accepted = held_at_start_ + account.passed;

@@ -82,7 +82,6 @@ class Upstream final : public Agent {
   void settle();
   [[nodiscard]] bool anything_under_way() const;
   [[nodiscard]] LogPosition done() const;
-  void note_missing(const Batch& next);
   void save(Instant now);
   void say_who_is_there();
   void show();

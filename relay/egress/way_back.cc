@@ -85,6 +85,13 @@ std::optional<WayBack::Piece> WayBack::from_log() {
       next_ = known;
       return Piece{{}, gap};
     }
+    if (!log_->reaches(epoch_, next_) && log_->end_of(epoch_) == Sequence{}) {
+      // It may have ended anywhere, and others may have come and gone.
+      const Gap gap{epoch_, next_, {}, 0, GapReason::retention};
+      epoch_ = waiting_->epoch();
+      next_ = {1};
+      return Piece{{}, gap};
+    }
     // The epoch before ended here; what its sources were not told to have arrived, they sent again
     // in this one.
     epoch_ = waiting_->epoch();

@@ -59,7 +59,13 @@ Result<std::unique_ptr<Node>> Node::open(Config config, const Clock& clock) {
   Epoch epoch{static_cast<std::uint64_t>(clock.wall_us())};
   if (!config.spool_directory.empty()) {
     XYLEM_TRY(spool, Spool::open(config.spool_directory, config.spool));
-    epoch = spool->begin_epoch(clock.wall_us());
+    // A disk that refuses everything is no reason not to start: events can flow all the same.
+    epoch = {std::max(epoch.value, spool->recovered().newest_epoch.value + 1)};
+    if (const auto begun = spool->begin_epoch(clock.wall_us())) {
+      epoch = *begun;
+    } else {
+      XYLEM_LOG(warning, "spool: the epoch cannot be kept: {}", begun.error().message);
+    }
   }
   std::unique_ptr<Node> made(new Node(std::move(config), clock, epoch, std::move(spool)));
   if (made->spool_) {

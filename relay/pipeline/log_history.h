@@ -21,6 +21,8 @@ class LogHistory {
   // Behind the last event of an epoch that has ended, as far as the log knows, whether or not it
   // can be read.
   [[nodiscard]] virtual Sequence end_of(Epoch epoch) const = 0;
+  // Whether it has let go of nothing that was at or behind this place, as far as it can tell.
+  [[nodiscard]] virtual bool reaches(Epoch epoch, Sequence sequence) const = 0;
 };
 
 }  // namespace xylem

@@ -32,8 +32,12 @@ void LogCatalog::remove_oldest() {
   XYLEM_CHECK(!segments_.empty(), "there is an oldest segment");
   if (need_) {
     const std::vector<SegmentFacts> all = segments_with(tail_.read());
-    const std::uint64_t before = events_from(all, need_->read);
-    dropped_oldest_ += before - events_from({all.begin() + 1, all.end()}, need_->read);
+    const std::vector<SegmentFacts> rest(all.begin() + 1, all.end());
+    dropped_oldest_ += events_from(all, need_->read) - events_from(rest, need_->read);
+    // The consumer may have the file open still; what was counted here it is not to take from it.
+    LogPosition gone = all.front().end_position();
+    if (!rest.empty()) gone = std::min(gone, LogPosition{rest.front().epoch, rest.front().first});
+    need_->read = std::max(need_->read, gone);
   }
   segments_.erase(segments_.begin());
 }
@@ -86,6 +90,14 @@ Sequence LogCatalog::end_of(Epoch epoch) const {
   return end;
 }
 
+// A log that still has its first segment has let go of nothing.
+bool LogCatalog::reaches(const LogPosition& position) const {
+  const std::vector<SegmentFacts> all = segments();
+  if (all.empty()) return false;
+  const SegmentFacts& oldest = all.front();
+  return oldest.ordinal == 1 || LogPosition{oldest.epoch, oldest.first} <= position;
+}
+
 std::uint64_t LogCatalog::events_from(const std::vector<SegmentFacts>& segments,
                                       const LogPosition& position) {
   std::uint64_t events = 0;
@@ -101,7 +113,21 @@ std::uint64_t LogCatalog::events_from(const std::vector<SegmentFacts>& segments,
 
 void LogCatalog::need(const Need& need) {
   const std::lock_guard lock(mutex_);
-  need_ = need;
+  const LogPosition read = need_ ? std::max(need_->read, need.read) : need.read;
+  need_ = Need{need.done, read};
+}
+
+LogCatalog::Claim LogCatalog::claim(const LogPosition& begin, const LogPosition& end) {
+  const std::lock_guard lock(mutex_);
+  XYLEM_CHECK(need_.has_value(), "a consumer says first how far it is");
+  if (end <= need_->read) return {};
+  Claim claim{true, 0};
+  if (begin > need_->read) {
+    const std::vector<SegmentFacts> all = segments_with(tail_.read());
+    claim.passed_over = events_from(all, need_->read) - events_from(all, begin);
+  }
+  need_->read = end;
+  return claim;
 }
 
 std::optional<LogCatalog::Need> LogCatalog::needed() const {
@@ -114,11 +140,6 @@ LogCatalog::Account LogCatalog::account() const {
   const Tail tail = tail_.read();
   const LogPosition read = need_ ? need_->read : LogPosition{};
   return {tail.passed, tail.dropped + dropped_oldest_, events_from(segments_with(tail), read)};
-}
-
-std::uint64_t LogCatalog::events_between(const LogPosition& from, const LogPosition& to) const {
-  const std::vector<SegmentFacts> all = segments();
-  return events_from(all, from) - events_from(all, to);
 }
 
 }  // namespace xylem

@@ -77,14 +77,21 @@ class LogCatalog {
   [[nodiscard]] std::optional<SegmentFacts> after(std::uint64_t ordinal) const;
   // Behind the last event of an epoch; 0 if nothing is known of it.
   [[nodiscard]] Sequence end_of(Epoch epoch) const;
+  // Whether what was at or behind a place is still there, as far as can be told.
+  [[nodiscard]] bool reaches(const LogPosition& position) const;
 
-  // The consumer says how far it is; without one nothing is needed.
+  // The consumer says how far it is; without one nothing is needed. `read` only moves forward.
   void need(const Need& need);
+  // The consumer has read a batch with these events. Not granted: it had been let go of before, and
+  // is counted as dropped. `passed_over`: events before it that the log has and could not give.
+  struct Claim {
+    bool granted = false;
+    std::uint64_t passed_over = 0;
+  };
+  [[nodiscard]] Claim claim(const LogPosition& begin, const LogPosition& end);
   [[nodiscard]] std::optional<Need> needed() const;
   // Of one moment, so that it adds up.
   [[nodiscard]] Account account() const;
-  // How many events of the log lie from one position on and before the other. REQUIRES from <= to.
-  [[nodiscard]] std::uint64_t events_between(const LogPosition& from, const LogPosition& to) const;
 
  private:
   template <class Wanted>

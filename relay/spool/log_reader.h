@@ -25,6 +25,9 @@ class LogReader final : public LogHistory {
   [[nodiscard]] BatchRef read() override;
   [[nodiscard]] bool has_more() const override;
   [[nodiscard]] Sequence end_of(Epoch epoch) const override { return catalog_.end_of(epoch); }
+  [[nodiscard]] bool reaches(Epoch epoch, Sequence sequence) const override {
+    return catalog_.reaches({epoch, sequence});
+  }
 
   struct Entry {
     RecordNumber number;

@@ -223,9 +223,23 @@ class Recovery {
       facts.bytes += kRecordHeaderBytes;
       return {};
     }
-    // On a disk that is full it is looked through again next time.
+    // A disk that is full may let it be written again where it is; it is finished next time.
     static_cast<void>(disk_.remove(name + kNewSuffix));
-    static_cast<void>(file.sync());
+    XYLEM_TRY(auto same, disk_.open(name, Disk::Mode::write));
+    if (auto copied = copy(file, *same, scan.sound_until); !copied) return copied;
+    return same->sync();
+  }
+
+  static Result<void> copy(File& from, File& to, std::uint64_t bytes) {
+    std::vector<std::byte> piece(kCopyBytes);
+    for (std::uint64_t at = 0; at < bytes;) {
+      const auto want = std::min<std::uint64_t>(piece.size(), bytes - at);
+      XYLEM_TRY(const std::size_t got, from.read_at(at, std::span(piece).first(want)));
+      if (got != want) return fail(ErrorCode::io, "a segment became shorter while it was read");
+      const auto whole = std::span<const std::byte>(piece).first(got);
+      if (auto written = to.write_at(at, {&whole, 1}); !written) return written;
+      at += got;
+    }
     return {};
   }
 
@@ -233,15 +247,7 @@ class Recovery {
                           std::span<const std::byte> end) {
     static_cast<void>(disk_.remove(name + kNewSuffix));
     XYLEM_TRY(auto anew, disk_.create(name + kNewSuffix));
-    std::vector<std::byte> piece(kCopyBytes);
-    for (std::uint64_t at = 0; at < bytes;) {
-      const auto want = std::min<std::uint64_t>(piece.size(), bytes - at);
-      XYLEM_TRY(const std::size_t got, file.read_at(at, std::span(piece).first(want)));
-      if (got != want) return fail(ErrorCode::io, "a segment became shorter while it was read");
-      const auto whole = std::span<const std::byte>(piece).first(got);
-      if (auto written = anew->write_at(at, {&whole, 1}); !written) return written;
-      at += got;
-    }
+    if (auto copied = copy(file, *anew, bytes); !copied) return copied;
     if (auto written = anew->write_at(bytes, {&end, 1}); !written) return written;
     if (auto synced = anew->sync(); !synced) return synced;
     if (auto renamed = disk_.rename(name + kNewSuffix, name); !renamed) return renamed;

@@ -39,17 +39,15 @@ Result<std::unique_ptr<Spool>> Spool::open(std::unique_ptr<Disk> disk,
   return made;
 }
 
-Epoch Spool::begin_epoch(std::int64_t wall_us) {
-  auto file = CursorFile::open(*disk_, kEpochName);
+Result<Epoch> Spool::begin_epoch(std::int64_t wall_us) {
+  XYLEM_TRY(CursorFile file, CursorFile::open(*disk_, kEpochName));
   Epoch newest = recovered_.newest_epoch;
-  if (file && file->found()) newest = std::max(newest, file->found()->position.epoch);
+  if (file.found()) newest = std::max(newest, file.found()->position.epoch);
   const Epoch epoch{std::max(static_cast<std::uint64_t>(wall_us), newest.value + 1)};
-  Result<void> done;
-  if (!file) done = tl::unexpected(file.error());
-  if (done) done = file->save({.source = {}, .number = {}, .position = {epoch, {}}});
-  if (done) done = file->sync();
+  Result<void> done = file.save({.source = {}, .number = {}, .position = {epoch, {}}});
+  if (done) done = file.sync();
   if (done) done = disk_->sync();
-  if (!done) XYLEM_LOG(warning, "spool: the epoch cannot be kept: {}", done.error().message);
+  if (!done) return tl::unexpected(done.error());
   return epoch;
 }
 

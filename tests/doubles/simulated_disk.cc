@@ -85,7 +85,7 @@ class SimulatedDisk::OpenFile final : public File {
   Result<void> sync() override { return disk_.sync(*inode_); }
   Result<void> reserve(std::uint64_t bytes) override {
     const std::uint64_t room = inode_->room();
-    if (bytes > room && disk_.used_bytes() - room + bytes > disk_.faults_.capacity_bytes) {
+    if (bytes > room && disk_.used_bytes() - room + bytes > disk_.limit_bytes()) {
       ++disk_.counts_.full;
       return full();
     }
@@ -149,9 +149,8 @@ class SimulatedDisk::Mounted final : public Disk {
     return {};
   }
   Result<Room> room() override {
-    const std::uint64_t capacity = disk_.faults_.capacity_bytes;
-    const std::uint64_t used = disk_.used_bytes();
-    return Room{capacity - std::min(capacity, used), capacity};
+    const std::uint64_t limit = disk_.limit_bytes();
+    return Room{limit - std::min(limit, disk_.used_bytes()), disk_.faults_.capacity_bytes};
   }
 
  private:
@@ -175,7 +174,7 @@ Result<void> SimulatedDisk::write(Inode& file, std::uint64_t offset,
     return broken("cannot write");
   }
   const std::uint64_t taken = used_bytes() - file.room();
-  const std::uint64_t capacity = faults_.capacity_bytes;
+  const std::uint64_t capacity = limit_bytes();
   // What is taken already can be written to, also on a disk that has shrunk meanwhile.
   const std::uint64_t end_max = std::max(file.room(), capacity - std::min(capacity, taken));
   if (offset + piece.size() > end_max) {

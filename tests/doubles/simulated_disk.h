@@ -36,6 +36,7 @@ class SimulatedDisk {
     // Written, whether it is asked for or not, now and then, as the kernel does. No fault.
     std::size_t write_back_one_in = 8;
     std::uint64_t capacity_bytes = UINT64_MAX;
+    std::uint64_t others_bytes = 0;  // of them, what others have taken
     // Says that it has synced, and has not.
     bool lies = false;
   };
@@ -105,6 +106,9 @@ class SimulatedDisk {
                                    std::span<const std::byte> piece);
   [[nodiscard]] Result<void> sync(Inode& file);
   [[nodiscard]] bool sync_fails();
+  [[nodiscard]] std::uint64_t limit_bytes() const {
+    return faults_.capacity_bytes - std::min(faults_.capacity_bytes, faults_.others_bytes);
+  }
   void write_back(Inode& file);
   void lose_power(Inode& file);
   void changed_names() { changes_.push_back(names_); }

@@ -31,7 +31,7 @@ TEST(Spool, IsHeldByOneRelay) {
 TEST(Spool, BeginsAnEpochThatIsLaterThanAnyBeforeWhateverTheClockSays) {
   testing::LogOnDisk log;
   const auto begun = [&](std::int64_t wall_us) {
-    return Spool::open(log.folder.path(), log.options).value()->begin_epoch(wall_us).value;
+    return Spool::open(log.folder.path(), log.options).value()->begin_epoch(wall_us).value().value;
   };
   EXPECT_EQ(begun(1000), 1000u);
   EXPECT_EQ(begun(2000), 2000u);
