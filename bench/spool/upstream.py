@@ -110,7 +110,8 @@ def upstream(binary, folder, events, level):
             begun, ended = catch_up(sidecar, central, waiting)
             cpu = [(relay.cpu_seconds() - was) / waiting * 1e6
                    for relay, was in zip((sidecar, central), before)]
-            size = sum(file.stat().st_size for file in pathlib.Path(folder, 'central').glob('*.seg'))
+            segments = pathlib.Path(folder, 'central').glob('*.seg')
+            size = sum(segment.stat().st_size for segment in segments)
     seconds = ended - begun
     return {'events_per_s': waiting / seconds, 'bytes_per_s': size / seconds, 'bytes': size,
             'recovery_s': begun - started, 'sidecar_cpu_s_per_million': cpu[0],

@@ -1,5 +1,5 @@
-"""Networks that reset, swallow, drip and cut, under acked links: nothing is lost, and each link comes
-back by itself."""
+"""Networks that reset, swallow, drip and cut, under acked links: nothing is lost, and each
+link comes back by itself."""
 import pytest
 
 from conclusion import conclude

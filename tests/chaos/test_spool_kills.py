@@ -1,5 +1,5 @@
-"""S1: a relay that is killed at any of its spool's writes. What it had acknowledged is recovered and
-replayed, once, whichever call was its last."""
+"""S1: a relay that is killed at any of its spool's writes. What it had acknowledged is
+recovered and replayed, once, whichever call was its last."""
 import random
 
 import pytest
