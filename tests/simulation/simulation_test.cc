@@ -19,7 +19,12 @@ namespace xylem::simulation {
 namespace {
 
 constexpr std::uint64_t kShards = 8;
+// Under a sanitizer a run takes fifty times as long, and what it looks for shows in few.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t kSeeds = 160;
+#else
 constexpr std::uint64_t kSeeds = 2'000;
+#endif
 constexpr std::uint64_t kRunsThatTell = 200;
 
 std::uint64_t seed_at_hand = 0;
