@@ -127,10 +127,6 @@ TEST_P(Simulation, EveryPromiseIsKept) {
     Report one;
     std::string story;
     const auto violation = run(Plan::of(seed), seed, one, &story);
-    if (violation && std::getenv("XYLEM_SIM_SURVEY") != nullptr) {
-      fmt::print("{} SEED {}\n", *violation, seed);
-      continue;
-    }
     ASSERT_FALSE(violation) << *violation << "\n" << testing::named(seed) << "\n" << story;
     all += one;
     telling += something_happened(one);
