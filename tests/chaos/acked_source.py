@@ -81,6 +81,7 @@ class AckedSource:
 
     def resume(self):
         self._draws = True
+        return self
 
     def await_acked(self, seconds=30):
         """Until everything that was made is acknowledged. To be asked when it is paused."""

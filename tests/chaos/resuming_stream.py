@@ -121,7 +121,8 @@ class ResumingStream:
                               body.epoch))
             self._oracle.gap(self.consumer, body.firstSequence, body.lastSequence, body.count,
                              reason, body.epoch)
-            self.position = body.epoch, body.lastSequence + 1
+            if body.lastSequence:  # otherwise nobody knows how far it goes
+                self.position = body.epoch, body.lastSequence + 1
         elif kind == "Bye":
             self.byes.append((wire_frames.BYE[body.reason], (body.text or b"").decode()))
             self._over.wait(REFUSED_S)
