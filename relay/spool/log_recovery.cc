@@ -210,16 +210,19 @@ class Recovery {
     SegmentFacts& facts = scan.report.facts;
     const std::uint64_t torn = facts.bytes - scan.sound_until;
     log_.damaged_bytes += scan.report.damaged_bytes - torn;
+    bool kept = true;
     if (torn != 0) {
-      XYLEM_TRY(const bool anything, copy_away(file, facts.ordinal, scan.sound_until, torn));
-      if (anything) log_.damaged_bytes += torn;
+      const auto anything = copy_away(file, facts.ordinal, scan.sound_until, torn);
+      // What a full disk does not let be kept aside stays where it is until the next time.
+      kept = anything.has_value();
+      if (anything.value_or(true)) log_.damaged_bytes += torn;
     }
     facts.bytes = scan.sound_until;
     const RecordHeader end{RecordKind::end, 0, scan.newest, facts.end, 0, facts.newest_us, {}, {}};
     std::array<std::byte, kRecordHeaderBytes> bytes{};
     write_record_header(end, {}, seed_of(header), bytes);
     const std::string name = segment_name(facts.ordinal);
-    if (write_anew(file, name, scan.sound_until, bytes)) {
+    if (kept && write_anew(file, name, scan.sound_until, bytes)) {
       facts.bytes += kRecordHeaderBytes;
       return {};
     }
@@ -267,6 +270,7 @@ class Recovery {
     XYLEM_TRY(auto aside, disk_.create(name));
     const std::span<const std::byte> piece(rest);
     if (auto written = aside->write_at(0, {&piece, 1}); !written) {
+      static_cast<void>(disk_.remove(name));
       return tl::unexpected(written.error());
     }
     log_.set_aside.push_back(
