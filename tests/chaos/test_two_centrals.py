@@ -11,6 +11,7 @@ from oracle import Oracle
 from plain_clients import Subscriber
 from waiting import until
 
+WORKERS = 12   # so many that each central has some
 STALE_S = 4.0  # docs/protocol.md: an older heartbeat says nothing any more
 
 
@@ -60,7 +61,8 @@ def moves(sidecar):
 def test_workers_move_to_the_other_central_and_return(
         centrals, sidecar, oracle, start_source, start_stream):
     both = Both(oracle, start_stream, centrals)
-    sources = [start_source(sidecar.acked.endpoint, f"w{n}", rate=150) for n in range(6)]
+    sources = [start_source(sidecar.acked.endpoint, f"w{n}", rate=80)
+               for n in range(WORKERS)]
     both.goes_on(0)
     both.goes_on(1)
     for down in (0, 1):
@@ -82,7 +84,8 @@ def test_the_sidecar_of_two_centrals_is_killed(
         centrals, sidecar, oracle, start_source, start_stream):
     both = Both(oracle, start_stream, centrals)
     oracle.limit("out_of_order", None)  # it repeats what it had sent since its cursor
-    sources = [start_source(sidecar.acked.endpoint, f"w{n}", rate=150) for n in range(6)]
+    sources = [start_source(sidecar.acked.endpoint, f"w{n}", rate=80)
+               for n in range(WORKERS)]
     for _ in range(4):
         both.goes_on(0)
         both.goes_on(1)
