@@ -22,6 +22,7 @@ import urllib.request
 
 ACCEPTED = 'xylem_source_accepted_events_total{source="acked"}'
 GROUP_BYTES = 4 << 20  # what the spool's writer puts into one write at the most
+LOOK_EVERY_S = 0.02  # so that looking takes nothing from what is looked at
 
 
 def metrics(address):
@@ -85,6 +86,7 @@ def catch_up(sidecar, central, events):
     begun = time.monotonic()
     first = None
     while held(sidecar) != 0:
+        time.sleep(LOOK_EVERY_S)
         if time.monotonic() - begun > 120:
             sys.exit('the premise failed: the backlog did not arrive')
         if first is None and metrics(central.http)[ACCEPTED] > 0:
@@ -103,7 +105,7 @@ def upstream(binary, folder, events, level):
         bench(binary, '--events', str(events), '--push', sidecar.push, '--receive', sidecar.stream)
         waiting = metrics(sidecar.http)['xylem_pipeline_events_total']
         while held(sidecar) != waiting:
-            pass  # the spool is still writing
+            time.sleep(LOOK_EVERY_S)  # the spool is still writing
         started = time.monotonic()
         with Relay(binary, folder, 'central', f'acked.listen={acked}') as central:
             before = sidecar.cpu_seconds(), central.cpu_seconds()
@@ -119,9 +121,11 @@ def upstream(binary, folder, events, level):
 
 
 def disk(folder, size):
-    """Bytes a second that the disk takes, written in groups of the spool's size and synced."""
+    """Bytes a second that the disk takes, allocated before as the spool's segments are, written in
+    groups of the spool's size and synced."""
     block = os.urandom(GROUP_BYTES)
     with open(pathlib.Path(folder) / 'disk', 'wb', buffering=0) as file:
+        os.posix_fallocate(file.fileno(), 0, size)
         begun = time.monotonic()
         for at in range(0, size, GROUP_BYTES):
             os.pwrite(file.fileno(), block[:min(GROUP_BYTES, size - at)], at)

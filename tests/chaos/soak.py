@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Faults for as long as one likes: `./dev soak --minutes N`. Sidecars, a central, a subscriber and
 the oracle, a fault every half minute; at the end a report of what happened, how long each recovery
-took, and whether anything was lost or grew."""
+took, and whether anything was lost or grew. In the first half relays die, too; in the second they
+live on, so that one sees whether they grow."""
 import argparse
 import json
 import os
@@ -76,11 +77,11 @@ def run(fleet, options, chance, began):
     done, over = [], threading.Event()
     faults = Faults(fleet, chance, over.wait)
     fleet.await_recovery(RECOVERY_S)
-    end = began + options.minutes * 60
+    half, end = (began + options.minutes * 60 * part for part in (0.5, 1))
     next_at = time.monotonic() + options.every / 2
     while next_at < end:
         over.wait(max(0, next_at - time.monotonic()))
-        fault = faults.draw()
+        fault = faults.draw(deadly=time.monotonic() < half)
         at = time.monotonic() - began
         hits = fault()
         healed = time.monotonic()

@@ -39,15 +39,17 @@ class Faults:
 
     def __init__(self, fleet, chance, wait):
         self._fleet, self._chance, self._wait = fleet, chance, wait
-        self._kinds = [self.kill_central, self.kill_sidecar, self.kill_both, self.restart_central,
-                       self.reset_storm, self.half_open, self.stop_central, self.stop_sidecar,
-                       self.full_disk, self.slow_syncs, self.failing_syncs, self.cut_subscriber]
+        self._deadly = [self.kill_central, self.kill_sidecar, self.kill_both, self.restart_central]
+        self._survived = [self.reset_storm, self.half_open, self.stop_central, self.stop_sidecar,
+                          self.full_disk, self.slow_syncs, self.failing_syncs, self.cut_subscriber]
         self._bag = []
 
-    def draw(self):
-        """Each comes before any comes again."""
+    def draw(self, deadly):
+        """Each comes before any comes again. Unless `deadly`, of those that every relay survives."""
+        kinds = self._survived + (self._deadly if deadly else [])
+        self._bag = [kind for kind in self._bag if kind in kinds]
         if not self._bag:
-            self._bag = self._chance.sample(self._kinds, len(self._kinds))
+            self._bag = self._chance.sample(kinds, len(kinds))
         return self._bag.pop()
 
     def kill_central(self):

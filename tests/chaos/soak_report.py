@@ -1,7 +1,7 @@
 """The page that a soak leaves."""
 from typing import NamedTuple
 
-WARM_S = 120  # of a life: until its retention is full its memory grows as it should
+WARM_S = 900  # of a life: until its retention is full its memory grows as it should
 MIB = 1 << 20
 
 
@@ -61,8 +61,11 @@ def report(options, seed, done, samples, verdict, resent, failure):
     drawn, delivered = rates(samples) if samples else (0, 0)
     lines = [
         "# Soak", "",
-        f"{options.minutes:g} minutes, seed {seed}, {options.rate:g} events/s wanted; "
-        f"{drawn:.0f}/s were sent and {delivered:.0f}/s arrived.", "",
+        f"`./dev soak --minutes {options.minutes:g} --rate {options.rate:g} --every "
+        f"{options.every:g} --seed {seed}`: four acked sources, two sidecars with spools, a central "
+        f"with a spool and a stream subscriber that resumes. {drawn:.0f} events/s were sent and "
+        f"{delivered:.0f}/s arrived. Relays are killed in the first half and live through the "
+        "second.", "",
         "**" + ("Everything that was promised arrived." if verdict.ok and failure is None
                 else "NOT as it must be.") + "**", "",
         "| promised | delivered | lost | unexpected | out of order | twice in an epoch | "
