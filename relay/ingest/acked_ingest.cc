@@ -21,6 +21,7 @@ AckedIngest::AckedIngest(Options options, Context& context, SourceEdge& edge,
     : options_(std::move(options)),
       context_(context),
       edge_(edge),
+      outbox_(edge),
       log_progress_(log),
       clock_(clock),
       admission_(options_.admission, *this, *this),
@@ -49,7 +50,9 @@ Result<void> AckedIngest::on_start() {
 
 std::size_t AckedIngest::do_work(Instant now) {
   std::size_t work = settle();
+  work += outbox_.flush();
   work += read_frames(now);
+  outbox_.ring();
   work += answer(now);
   if (work != 0) show();
   return work;
@@ -57,10 +60,8 @@ std::size_t AckedIngest::do_work(Instant now) {
 
 std::size_t AckedIngest::read_frames(Instant now) {
   std::size_t frames = 0;
-  const std::uint64_t pushed_before = pushed_;
   Frame identity;
-  while (frames < kFramesPerTurn && edge_.room() >= admission_.batches_per_message_max() &&
-         socket_->receive(identity)) {
+  while (frames < kFramesPerTurn && outbox_.has_room() && socket_->receive(identity)) {
     ++frames;
     if (!identity.more()) continue;
     const std::string peer(identity.text());
@@ -77,7 +78,6 @@ std::size_t AckedIngest::read_frames(Instant now) {
     }
     refuse_frame(peer, Refusal::bad_frames, frame, "a message has one frame here");
   }
-  if (pushed_ != pushed_before) edge_.ring_consumer();
   return frames;
 }
 
@@ -146,7 +146,7 @@ void AckedIngest::take(SourceTable::Source& source, std::unique_ptr<Batch> batch
   admission_.admit_batch(std::move(batch));
   admission_.flush();
   hand_on(origin);
-  unstamped_.push_back({origin.source, origin.number, source.level, pushed_, {}});
+  unstamped_.push_back({origin.source, origin.number, source.level, outbox_.batches(), {}});
 }
 
 // Admission's outlet: a frame with events to refuse may become several batches.
@@ -158,8 +158,7 @@ void AckedIngest::on_batch(std::unique_ptr<Batch> batch) {
 void AckedIngest::hand_on(const BatchOrigin& origin) {
   if (held_ == nullptr) return;
   held_->set_origin(origin);
-  edge_.push(held_.release());
-  ++pushed_;
+  outbox_.push(std::move(held_));
 }
 
 bool AckedIngest::is_done(const Pending& pending) const {
@@ -245,14 +244,14 @@ bool AckedIngest::has_work() {
   for (const std::deque<Pending>& waiting : stamped_) {
     if (!waiting.empty() && is_done(waiting.front())) return true;
   }
-  if (!socket_->readable()) return false;
-  const std::size_t wanted = admission_.batches_per_message_max();
-  return edge_.room() >= wanted || !edge_.await_room(wanted);
+  return (!outbox_.empty() || socket_->readable()) && !outbox_.await_room();
 }
 
 void AckedIngest::wait_fds(std::vector<int>& fds) const { fds.push_back(fd_); }
 
 Agent::Drain AckedIngest::drain(Instant now) {
+  static_cast<void>(outbox_.flush());
+  outbox_.ring();
   static_cast<void>(settle());
   static_cast<void>(answer(now));
   show();

@@ -12,6 +12,7 @@
 #include "relay/agent/agent.h"
 #include "relay/base/log.h"
 #include "relay/ingest/admission.h"
+#include "relay/ingest/source_outbox.h"
 #include "relay/metrics/published.h"
 #include "relay/pipeline/edge.h"
 #include "relay/pipeline/log_progress.h"
@@ -51,7 +52,7 @@ class AckedIngest final : public Agent, Admission::Refused, Admission::Outlet {
   void sample(Samples& samples) const;
 
  private:
-  // A batch that was handed on: done once the pipeline has stamped `pushed` batches of our edge,
+  // A frame that was handed on: done once the pipeline has stamped `pushed` batches of our edge,
   // and the log has come to where the last of them ended.
   struct Pending {
     SourceId source;
@@ -91,6 +92,7 @@ class AckedIngest final : public Agent, Admission::Refused, Admission::Outlet {
   Options options_;
   Context& context_;
   SourceEdge& edge_;
+  SourceOutbox outbox_;
   const LogProgress* log_progress_;
   const Clock& clock_;
   Admission admission_;
@@ -104,7 +106,6 @@ class AckedIngest final : public Agent, Admission::Refused, Admission::Outlet {
   // carries its origin, so that a log which has it has all of the frame.
   std::unique_ptr<Batch> held_;
   std::int64_t age_us_ = 0;  // of the frame at hand
-  std::uint64_t pushed_ = 0;
   // Bounded by the sources' windows. First those without a sequence, then by level.
   std::deque<Pending> unstamped_;
   std::array<std::deque<Pending>, 3> stamped_;

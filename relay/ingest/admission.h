@@ -41,14 +41,6 @@ class Admission {
   };
   Admission(const Options& options, Refused& refused, Outlet& outlet);
 
-  // One message becomes at most so many batches, one that was begun before included.
-  [[nodiscard]] static std::size_t batches_per_message_max(const Options& options) {
-    return 4 + options.limits.message_bytes_max / options.batch_bytes_full;
-  }
-  [[nodiscard]] std::size_t batches_per_message_max() const {
-    return batches_per_message_max(options_);
-  }
-
   // One event or a list. An empty `key` leaves it to the event's type; otherwise a single event's
   // key must be that of its type, and a list's key says nothing (Celery's `task.multi`).
   void admit_json(std::string_view key, std::string_view body);

@@ -9,7 +9,7 @@ namespace xylem {
 PushIngest::PushIngest(Options options, Context& context, SourceEdge& edge, const Clock& clock)
     : options_(std::move(options)),
       context_(context),
-      edge_(edge),
+      outbox_(edge),
       admission_(options_.admission, *this, *this),
       log_(clock) {}
 
@@ -28,17 +28,23 @@ Result<void> PushIngest::on_start() {
 }
 
 std::size_t PushIngest::do_work(Instant) {
+  const std::size_t handed_on = outbox_.flush();
+  const std::size_t messages = read_messages();
+  if (messages != 0) {
+    admission_.flush();
+    shown_.publish(admission_.figures());
+  }
+  outbox_.ring();
+  return handed_on + messages;
+}
+
+std::size_t PushIngest::read_messages() {
   std::size_t messages = 0;
   Frame frame;
-  while (messages < kMessagesPerTurn && edge_.room() >= admission_.batches_per_message_max() &&
-         socket_->receive(frame)) {
+  while (messages < kMessagesPerTurn && outbox_.has_room() && socket_->receive(frame)) {
     ++messages;
     take(frame);
   }
-  if (messages == 0) return 0;
-  admission_.flush();
-  edge_.ring_consumer();
-  shown_.publish(admission_.figures());
   return messages;
 }
 
@@ -72,12 +78,10 @@ void PushIngest::on_refused(Refusal why, std::string_view key, std::size_t bytes
                         peer.empty() ? "a local socket" : peer, name_of(why)));
 }
 
-void PushIngest::on_batch(std::unique_ptr<Batch> batch) { edge_.push(batch.release()); }
+void PushIngest::on_batch(std::unique_ptr<Batch> batch) { outbox_.push(std::move(batch)); }
 
 bool PushIngest::has_work() {
-  if (!socket_->readable()) return false;
-  return edge_.room() >= admission_.batches_per_message_max() ||
-         !edge_.await_room(admission_.batches_per_message_max());
+  return (!outbox_.empty() || socket_->readable()) && !outbox_.await_room();
 }
 
 void PushIngest::wait_fds(std::vector<int>& fds) const { fds.push_back(fd_); }
@@ -85,16 +89,16 @@ void PushIngest::wait_fds(std::vector<int>& fds) const { fds.push_back(fd_); }
 // What senders had handed to this side's libzmq is taken; how much that is libzmq does not say, so
 // a number bounds it against senders that never pause.
 Agent::Drain PushIngest::drain(Instant now) {
-  if (edge_.room() < admission_.batches_per_message_max()) return Drain::unfinished;
-  const std::size_t messages = do_work(now);
-  received_while_stopping_ += messages;
+  const std::size_t work = do_work(now);
+  if (!outbox_.has_room()) return Drain::unfinished;
+  received_while_stopping_ += work;
   const bool enough = received_while_stopping_ >= kMessagesAtStop;
-  return messages == 0 || enough ? Drain::finished : Drain::unfinished;
+  return work == 0 || enough ? Drain::finished : Drain::unfinished;
 }
 
 std::uint64_t PushIngest::on_stop() {
   socket_.reset();
-  return 0;
+  return outbox_.waiting_events();
 }
 
 }  // namespace xylem

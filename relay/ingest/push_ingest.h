@@ -7,6 +7,7 @@
 #include "relay/agent/agent.h"
 #include "relay/base/log.h"
 #include "relay/ingest/admission.h"
+#include "relay/ingest/source_outbox.h"
 #include "relay/metrics/published.h"
 #include "relay/pipeline/edge.h"
 #include "relay/transport/socket.h"
@@ -45,13 +46,14 @@ class PushIngest final : public Agent, Admission::Refused, Admission::Outlet {
   static constexpr std::size_t kMessagesPerTurn = 1024;
   static constexpr std::size_t kMessagesAtStop = 100'000;
 
+  [[nodiscard]] std::size_t read_messages();
   void take(Frame& first);
   void on_refused(Refusal why, std::string_view key, std::size_t bytes) override;
   void on_batch(std::unique_ptr<Batch> batch) override;
 
   Options options_;
   Context& context_;
-  SourceEdge& edge_;
+  SourceOutbox outbox_;
   Admission admission_;
   DistinctLog log_;
   std::optional<Socket> socket_;

@@ -92,19 +92,11 @@ void check_config(const Config& config, std::vector<Problem>& problems) {
   if (admission.limits.event_bytes_max > admission.limits.message_bytes_max) {
     problems.push_back({"push.event_bytes_max", "is larger than push.message_bytes_max"});
   }
-  const std::size_t per_message = Admission::batches_per_message_max(admission);
   if (config.stream.limits.idle_timeout < 2 * config.stream.limits.heartbeat) {
     problems.push_back(
         {"stream.idle_timeout",
          "must be at least twice stream.heartbeat, or subscribers that do as they are "
          "asked would be let go"});
-  }
-  if (config.ring_batches < per_message) {
-    problems.push_back(
-        {"pipeline.ring_batches",
-         fmt::format("must be at least {}: one message of push.message_bytes_max can "
-                     "become so many batches of push.batch_bytes",
-                     per_message)});
   }
 }
 

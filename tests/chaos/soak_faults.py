@@ -45,7 +45,7 @@ class Faults:
         self._bag = []
 
     def draw(self, deadly):
-        """Each comes before any comes again. Unless `deadly`, of those that every relay survives."""
+        """Each comes before any comes again. Unless `deadly`, of what every relay survives."""
         kinds = self._survived + (self._deadly if deadly else [])
         self._bag = [kind for kind in self._bag if kind in kinds]
         if not self._bag:

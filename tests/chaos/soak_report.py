@@ -18,8 +18,8 @@ class Sample(NamedTuple):
 
 
 def slope_per_hour(lives):
-    """Of lists of (seconds, value), each around its own mean, by least squares; None if there is too
-    little."""
+    """Of lists of (seconds, value), each around its own mean, by least squares; None if there is
+    too little."""
     height = width = 0.0
     for points in lives:
         mean_x = sum(x for x, _ in points) / len(points)
@@ -62,8 +62,8 @@ def report(options, seed, done, samples, verdict, resent, failure):
     lines = [
         "# Soak", "",
         f"`./dev soak --minutes {options.minutes:g} --rate {options.rate:g} --every "
-        f"{options.every:g} --seed {seed}`: four acked sources, two sidecars with spools, a central "
-        f"with a spool and a stream subscriber that resumes. {drawn:.0f} events/s were sent and "
+        f"{options.every:g} --seed {seed}`: four acked sources, two sidecars with spools, a "
+        f"central with a spool and a stream subscriber that resumes. {drawn:.0f} events/s were sent and "
         f"{delivered:.0f}/s arrived. Relays are killed in the first half and live through the "
         "second.", "",
         "**" + ("Everything that was promised arrived." if verdict.ok and failure is None

@@ -82,7 +82,7 @@ def nothing_is_acked(run, fault):
     before = run.acked(fault.stops)
     refuses_more(run, 2)
     assert run.acked(fault.stops) == before, "that cannot have been written"
-    assert all(run.sources[level].unacked > 20 for level in fault.stops), "something was to be acked"
+    assert all(run.sources[level].unacked > 20 for level in fault.stops), "some wait"
 
 
 def conclude_with_premise(run, oracle):

@@ -39,6 +39,18 @@ inline std::unique_ptr<Batch> batch_of(std::string_view key, std::size_t count,
   return batch_of(std::vector<Said>(count, {std::string(key), std::string(body_bytes, 'x')}));
 }
 
+// `count` events that have little in common, and one in their middle that is none: a source makes
+// the batch anew, without it.
+inline std::vector<Said> with_a_bad_one(std::size_t count) {
+  std::vector<Said> events;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::string pad(50, static_cast<char>('a' + i % 26));
+    events.push_back({"a", R"({"type":"a","n":)" + std::to_string(i) + R"(,"p":")" + pad + "\"}"});
+  }
+  events.insert(events.begin() + static_cast<std::ptrdiff_t>(count / 2), {"a", "bad"});
+  return events;
+}
+
 // The same, marked as of the past.
 inline std::unique_ptr<Batch> replayed(const std::vector<Said>& events) {
   const auto live = batch_of(events);

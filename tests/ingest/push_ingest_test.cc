@@ -45,6 +45,18 @@ class PushIngestTest : public ::testing::Test {
     pollfd poll{fds.at(0), POLLIN, 0};
     return ::poll(&poll, 1, testing::kSoonMs) == 1;
   }
+  bool works_soon(PushIngest& other) {
+    std::vector<int> fds;
+    other.wait_fds(fds);
+    pollfd poll{fds.at(0), POLLIN, 0};
+    while (other.do_work(clock.now()) == 0) {
+      if (::poll(&poll, 1, testing::kSoonMs) != 1) return false;
+    }
+    return true;
+  }
+  static std::string text_of(const Batch& batch) {
+    return {reinterpret_cast<const char*>(batch.frame().data()), batch.frame().size()};
+  }
   double refused(std::string_view reason) {
     Samples samples;
     ingest.sample(samples);
@@ -73,8 +85,7 @@ TEST_F(PushIngestTest, TakesEventsListsAndFrames) {
   send_soon(sender, {"task.multi", R"([{"type":"b"},{"type":"c"}])"});
   EXPECT_EQ(admitted(1), "b={\"type\":\"b\"} c={\"type\":\"c\"} ");
   const auto batch = testing::batch_of({{"d", R"({"type":"d"})"}});
-  send_soon(sender,
-            {{reinterpret_cast<const char*>(batch->frame().data()), batch->frame().size()}});
+  send_soon(sender, {text_of(*batch)});
   EXPECT_EQ(admitted(1), "d={\"type\":\"d\"} ");
 }
 
@@ -103,6 +114,85 @@ TEST_F(PushIngestTest, ReadsNothingWhileThePipelineHasNoRoom) {
   std::array<Batch*, 16> out{};
   for (Batch* batch : std::span(out).first(edge.pop(out))) delete batch;
   EXPECT_EQ(admitted(1), "a={\"type\":\"a\"} ");
+}
+
+TEST_F(PushIngestTest, KeepsWhatTheEdgeHasNoRoomForAndReadsNothingMeanwhile) {
+  PushIngest anew({.listen = {dir.ipc("anew")},
+                   .admission = {.limits = {.event_bytes_max = 1000}, .batch_bytes_full = 100}},
+                  context, edge, clock);
+  ASSERT_TRUE(anew.on_start());
+  Socket other{context, SocketKind::push, {}};
+  ASSERT_TRUE(other.connect(anew.bound().at(0)));
+  const auto batch = testing::batch_of(testing::with_a_bad_one(200));
+  send_soon(other, {text_of(*batch)});
+  send_soon(other, {"b", R"({"type":"b"})"});
+  ASSERT_TRUE(works_soon(anew));
+  EXPECT_EQ(edge.room(), 0u);
+  EXPECT_EQ(anew.do_work(clock.now()), 0u) << "the other message waits";
+  EXPECT_FALSE(anew.has_work()) << "so that it sleeps until there is room";
+  EXPECT_EQ(anew.drain(clock.now()), Agent::Drain::unfinished);
+
+  std::string told;
+  std::size_t events = 0;
+  for (std::array<Batch*, 1> next{}; edge.pop(next) == 1;) {
+    const std::unique_ptr<Batch> popped(next[0]);
+    events += popped->size();
+    told += testing::said(*popped);
+    static_cast<void>(anew.do_work(clock.now()));
+  }
+  EXPECT_EQ(events, 201u);
+  std::string expected;
+  for (const testing::Said& event : testing::with_a_bad_one(200)) {
+    if (event.body != "bad") expected += event.key + "=" + event.body + " ";
+  }
+  EXPECT_EQ(told, expected + "b={\"type\":\"b\"} ");
+}
+
+// 4,000 events of 300 shapes, more than a relay learns, and one that is none: made anew they take
+// seven times the frame's bytes.
+std::unique_ptr<Batch> swelling() {
+  constexpr std::uint32_t kShapes = 300;
+  std::vector<std::string> texts;
+  for (std::uint32_t i = 0; i < kShapes; ++i) {
+    texts.push_back(R"({"type":"a","s)" + std::to_string(i) + R"(":1,"pad":")" +
+                    std::string(1980, 'p') + R"(","n":)" + "\x02}");
+  }
+  std::string bodies;
+  std::vector<EventEntry> entries;
+  const auto add = [&](std::string_view body, std::uint32_t shape) {
+    entries.push_back(
+        {0, static_cast<std::uint32_t>(bodies.size()), static_cast<std::uint32_t>(body.size()),
+         static_cast<std::uint32_t>(entries.size()), 0, static_cast<std::uint16_t>(shape)});
+    bodies += body;
+  };
+  for (std::uint32_t i = 0; i < 4000; ++i) {
+    add(i < kShapes ? std::string_view("\x01\0\0\0\x01"
+                                       "7",
+                                       6)
+                    : std::string_view("\0\0\0\0", 4),
+        i % kShapes + 1);
+  }
+  add("bad", 0);
+  const std::vector<std::string_view> keys{"a"};
+  const std::vector<std::string_view> shapes(texts.begin(), texts.end());
+  return write_batch({keys, entries, bodies, shapes});
+}
+
+TEST_F(PushIngestTest, SurvivesAFrameThatSwellsAndTellsWhatAStopLeavesBehind) {
+  PushIngest anew({.listen = {dir.ipc("anew")}, .admission = {}}, context, edge, clock);
+  ASSERT_TRUE(anew.on_start());
+  Socket other{context, SocketKind::push, {}};
+  ASSERT_TRUE(other.connect(anew.bound().at(0)));
+  const auto batch = swelling();
+  send_soon(other, {text_of(*batch)});
+  ASSERT_TRUE(works_soon(anew));
+  EXPECT_EQ(edge.room(), 0u);
+  std::uint64_t handed_on = 0;
+  for (std::array<Batch*, 1> next{}; edge.pop(next) == 1;) {
+    handed_on += std::unique_ptr<Batch>(next[0])->size();
+  }
+  EXPECT_LT(handed_on, 4000u);
+  EXPECT_EQ(anew.on_stop(), 4000 - handed_on);
 }
 
 TEST_F(PushIngestTest, FinishesItsDrainOnceNothingMoreHasCome) {

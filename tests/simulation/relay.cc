@@ -59,7 +59,7 @@ class Relay::LocalWorkers final : Admission::Refused, Admission::Outlet {
 
   void take_in(const std::vector<Oracle::Id>& events) {
     for (const Oracle::Id id : events) {
-      if (edge_.room() < admission_.batches_per_message_max()) break;
+      if (edge_.room() < kBatchesPerTurn) break;
       admission_.admit_json(Oracle::key_of(id), oracle_.body_of(id));
       taken_.push_back(id);
     }
@@ -81,6 +81,8 @@ class Relay::LocalWorkers final : Admission::Refused, Admission::Outlet {
   }
 
  private:
+  static constexpr std::size_t kBatchesPerTurn = 4;  // that a turn's few events can become
+
   struct Pending {
     std::vector<Oracle::Id> events;
     std::uint64_t pushed = 0;

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+
+#include "relay/event/batch.h"
+#include "relay/pipeline/edge.h"
+
+namespace xylem {
+
+// What a source hands to the pipeline. One message can become more batches than its edge has room
+// for: events of a shaped frame that has to be made anew take up to eight times its bytes. The
+// surplus waits here, in order, and the source reads nothing until it is gone; so what waits is
+// never more than one message's. One owner thread, the source's.
+class SourceOutbox {
+ public:
+  explicit SourceOutbox(SourceEdge& edge) : edge_(edge) {}
+
+  void push(std::unique_ptr<Batch> batch) {
+    waiting_.push_back(std::move(batch));
+    static_cast<void>(flush());
+  }
+  // Hands over what waits, as far as there is room. Returns how many batches went.
+  std::size_t flush() {
+    std::size_t gone = 0;
+    for (; !waiting_.empty() && edge_.room() != 0; ++gone) {
+      edge_.push(waiting_.front().release());
+      waiting_.pop_front();
+    }
+    pushed_ += gone;
+    return gone;
+  }
+  // Whether the source may read another message.
+  [[nodiscard]] bool has_room() const { return waiting_.empty() && edge_.room() != 0; }
+  // Says that the source will sleep until there is room; false if there is after all.
+  [[nodiscard]] bool await_room() { return edge_.room() == 0 && edge_.await_room(1); }
+
+  [[nodiscard]] bool empty() const { return waiting_.empty(); }
+  [[nodiscard]] std::uint64_t waiting_events() const {
+    std::uint64_t events = 0;
+    for (const auto& batch : waiting_) events += batch->size();
+    return events;
+  }
+  // How many batches there were in all, also those that wait.
+  [[nodiscard]] std::uint64_t batches() const { return pushed_ + waiting_.size(); }
+  // Wakes the pipeline if anything went since.
+  void ring() {
+    if (pushed_ != rung_) edge_.ring_consumer();
+    rung_ = pushed_;
+  }
+
+ private:
+  SourceEdge& edge_;
+  std::deque<std::unique_ptr<Batch>> waiting_;
+  std::uint64_t pushed_ = 0;
+  std::uint64_t rung_ = 0;
+};
+
+}  // namespace xylem
