@@ -139,9 +139,9 @@ class RabbitCarrier final : public cli::BenchCarrier {
  public:
   explicit RabbitCarrier(const cli::BenchOptions& options) : options_(options) {}
   [[nodiscard]] std::string name() const override { return "rabbitmq"; }
-  [[nodiscard]] std::unique_ptr<cli::BenchProducer> producer() override {
+  [[nodiscard]] std::unique_ptr<cli::BenchProducer> producer(const std::string& endpoint) override {
     auto made = std::make_unique<RabbitProducer>();
-    return made->open(options_.push) ? std::move(made) : nullptr;
+    return made->open(endpoint) ? std::move(made) : nullptr;
   }
   [[nodiscard]] std::unique_ptr<cli::BenchSink> sink(const std::vector<std::string>& patterns,
                                                      bool) override {

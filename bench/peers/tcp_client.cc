@@ -117,8 +117,8 @@ class TcpCarrier final : public cli::BenchCarrier {
       : options_(options), protocol_(std::move(protocol)) {}
   [[nodiscard]] std::string name() const override { return protocol_->name(); }
 
-  [[nodiscard]] std::unique_ptr<cli::BenchProducer> producer() override {
-    auto stream = open(options_.push, *protocol_);
+  [[nodiscard]] std::unique_ptr<cli::BenchProducer> producer(const std::string& endpoint) override {
+    auto stream = open(endpoint, *protocol_);
     return stream ? std::make_unique<Producer>(std::move(stream), *protocol_) : nullptr;
   }
   [[nodiscard]] std::unique_ptr<cli::BenchSink> sink(const std::vector<std::string>& patterns,

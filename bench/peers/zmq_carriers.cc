@@ -10,8 +10,8 @@ class ZmqCarrier final : public cli::BenchCarrier {
   ZmqCarrier(const cli::BenchOptions& options, cli::Frames frames)
       : options_(options), frames_(frames) {}
   [[nodiscard]] std::string name() const override { return "raw_zmq"; }
-  [[nodiscard]] std::unique_ptr<cli::BenchProducer> producer() override {
-    return cli::PlainPush::open(options_.push, frames_);
+  [[nodiscard]] std::unique_ptr<cli::BenchProducer> producer(const std::string& endpoint) override {
+    return cli::PlainPush::open(endpoint, frames_);
   }
   [[nodiscard]] std::unique_ptr<cli::BenchSink> sink(const std::vector<std::string>& patterns,
                                                      bool) override {
@@ -82,8 +82,8 @@ class BlocksCarrier final : public cli::BenchCarrier {
  public:
   explicit BlocksCarrier(const cli::BenchOptions& options) : options_(options) {}
   [[nodiscard]] std::string name() const override { return "zmq_blocks"; }
-  [[nodiscard]] std::unique_ptr<cli::BenchProducer> producer() override {
-    auto push = cli::PlainPush::open(options_.push, cli::Frames::joined);
+  [[nodiscard]] std::unique_ptr<cli::BenchProducer> producer(const std::string& endpoint) override {
+    auto push = cli::PlainPush::open(endpoint, cli::Frames::joined);
     return push ? std::make_unique<BlocksProducer>(std::move(push)) : nullptr;
   }
   // Blocks have no key, so everybody receives everything.

@@ -18,50 +18,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 
-ACCEPTED = 'xylem_source_accepted_events_total{source="acked"}'
+from relays import ACCEPTED, Relay, metrics
+
 GROUP_BYTES = 4 << 20  # what the spool's writer puts into one write at the most
 LOOK_EVERY_S = 0.02  # so that looking takes nothing from what is looked at
-
-
-def metrics(address):
-    found = {}
-    with urllib.request.urlopen(f'{address}/metrics', timeout=10) as page:
-        for line in page.read().decode().splitlines():
-            if not line.startswith('#'):
-                name, _, value = line.rpartition(' ')
-                found[name] = float(value)
-    return found
-
-
-class Relay:
-    """`xylem serve` with a spool, on sockets in its folder."""
-
-    def __init__(self, binary, folder, name, *settings):
-        self.folder = pathlib.Path(folder)
-        listen = {'push': f'ipc://{folder}/{name}-push', 'stream': f'ipc://{folder}/{name}-stream',
-                  'acked': 'off', 'publish': 'off', 'http': 'http://127.0.0.1:0'}
-        words = [f'{key}.listen={value}' for key, value in listen.items()]
-        command = [binary, 'serve']
-        for word in (*words, f'spool.directory={folder}/{name}', 'spool.bytes_max=8GiB',
-                     'log.level=error', *settings):
-            command += ['--set', word]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        ready = json.loads(self.process.stdout.readline())
-        self.push, self.stream, self.http = (ready[k][0] for k in ('push', 'stream', 'http'))
-
-    def cpu_seconds(self):
-        fields = pathlib.Path(f'/proc/{self.process.pid}/stat').read_text().rsplit(')')[-1].split()
-        return sum(map(int, fields[11:13])) / os.sysconf('SC_CLK_TCK')
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(30)
-        self.process.stdout.close()
 
 
 def bench(binary, *words):

@@ -56,7 +56,8 @@ class OwnRelay {
     ::close(out[1]);
     const std::string ready = read_line(out[0]);
     ::close(out[0]);
-    options.push = address_in(ready, "push");
+    const std::string push = address_in(ready, "push");
+    if (!push.empty()) options.push = {push};
     options.receive = address_in(ready, options.sink == SinkKind::stream ? "stream" : "publish");
     return !options.push.empty() && !options.receive.empty();
   }

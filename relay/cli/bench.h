@@ -31,7 +31,8 @@ struct BenchOptions {
   std::size_t list_events = 24;
   double rate = 0;  // events per second of all producers together; 0: as fast as it goes
   Overflow overflow = Overflow::block;
-  std::string push;  // endpoints of a running relay; empty: a relay of our own
+  // Endpoints of running relays, which producers take in turn; none: a relay of our own.
+  std::vector<std::string> push;
   std::string receive;
   double patience_s = 10;  // without any progress, then what is missing counts as lost
   std::uint64_t seed = 1;  // of the events' texts
@@ -62,6 +63,7 @@ struct SinkResult {
   std::uint64_t lost = 0;        // never came, and no gap notice said so
   std::uint64_t gapped = 0;      // a gap notice said that they would not come
   std::uint64_t duplicates = 0;  // or out of order: a number at or below one already seen
+  std::uint64_t repeated = 0;    // seen in a life of the relay before; at least once is promised
   std::uint64_t misrouted = 0;   // came under another event's key
   std::uint64_t bytes = 0;
   std::int64_t first_ns = 0;  // when the first and the last came

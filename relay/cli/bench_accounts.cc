@@ -8,13 +8,23 @@ namespace xylem::cli {
 
 BenchAccounts::BenchAccounts(const BenchOptions& options, const TopicFilter& filter,
                              const Clock& clock)
-    : clock_(clock), paced_(options.rate > 0), next_(options.producers), last_(options.producers) {
+    : clock_(clock),
+      paced_(options.rate > 0),
+      next_(options.producers),
+      next_in_epoch_(options.producers),
+      last_(options.producers) {
   const auto counts = bench_type_counts(options.events / options.producers);
   for (std::size_t type = 0; type < kBenchTypes.size(); ++type) {
     keys_[type] = bench_keys()[type];
     wanted_[type] = filter.matches(keys_[type]);
     if (wanted_[type]) result_.expected += counts[type] * options.producers;
   }
+}
+
+void BenchAccounts::epoch_is(Epoch epoch) {
+  if (epoch.value == epoch_.value) return;
+  epoch_ = epoch;
+  std::fill(next_in_epoch_.begin(), next_in_epoch_.end(), Numbers{});
 }
 
 void BenchAccounts::take(std::string_view key, std::string_view body) {
@@ -34,9 +44,15 @@ void BenchAccounts::take(std::string_view key, std::string_view body) {
 
 void BenchAccounts::book(const BenchStamp& stamp, std::size_t bytes) {
   if (stamp.producer >= next_.size() || !wanted_[stamp.type]) return;
+  std::uint64_t& next_in_epoch = next_in_epoch_[stamp.producer][stamp.type];
+  if (stamp.index < next_in_epoch) {
+    ++result_.duplicates;
+    return;
+  }
+  next_in_epoch = stamp.index + 1;
   std::uint64_t& next = next_[stamp.producer][stamp.type];
   if (stamp.index < next) {
-    ++result_.duplicates;
+    ++result_.repeated;
     return;
   }
   next = stamp.index + 1;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "relay/base/clock.h"
+#include "relay/base/ids.h"
 #include "relay/cli/bench.h"
 #include "relay/cli/bench_event.h"
 #include "relay/event/topic_filter.h"
@@ -24,6 +25,8 @@ class BenchAccounts {
   void now_is() { now_ns_ = clock_.now().since_boot.count(); }
   // True if latency is what the run is for: then now_is() is worth its price for every event.
   [[nodiscard]] bool is_paced() const { return paced_; }
+  // What is taken from here on is of this life of the relay.
+  void epoch_is(Epoch epoch);
   // One event, or a JSON list of them under kBenchListKey.
   void take(std::string_view key, std::string_view body);
   // So many will not come, as the relay says.
@@ -46,7 +49,10 @@ class BenchAccounts {
   SinkResult result_;
   std::array<bool, kBenchTypes.size()> wanted_{};
   std::array<std::string_view, kBenchTypes.size()> keys_;
-  std::vector<std::array<std::uint64_t, kBenchTypes.size()>> next_;
+  using Numbers = std::array<std::uint64_t, kBenchTypes.size()>;
+  std::vector<Numbers> next_;           // by producer
+  std::vector<Numbers> next_in_epoch_;  // the same, of this life of the relay alone
+  Epoch epoch_;
   std::vector<BenchStamp> last_;
 };
 

@@ -41,8 +41,8 @@ class BenchCarrier {
  public:
   virtual ~BenchCarrier() = default;
   [[nodiscard]] virtual std::string name() const = 0;
-  // Null: it could not connect.
-  [[nodiscard]] virtual std::unique_ptr<BenchProducer> producer() = 0;
+  // `endpoint` is one of options.push. Null: it could not connect.
+  [[nodiscard]] virtual std::unique_ptr<BenchProducer> producer(const std::string& endpoint) = 0;
   // A subscriber to all of `patterns` together; `stalls` if it will be held up on purpose.
   [[nodiscard]] virtual std::unique_ptr<BenchSink> sink(const std::vector<std::string>& patterns,
                                                         bool stalls) = 0;

@@ -54,8 +54,11 @@ void add_bench_options(CLI::App& command, BenchArguments& arguments) {
                   "buffered (C++ library, task events in groups)")
       ->transform(CLI::CheckedTransformer(lanes));
   add_shape(command, options);
-  command.add_option("--push", options.push,
-                     "Push endpoint of a running relay (default: one of our own)");
+  command
+      .add_option("--push", options.push,
+                  "Push endpoint of a running relay (default: one of our own); may be repeated, "
+                  "for sidecars that producers take in turn")
+      ->allow_extra_args(false);
   command.add_option("--receive", options.receive, "Its stream or publish endpoint");
   command.add_option("--patience", options.patience_s,
                      "Seconds without progress after which the rest is lost");

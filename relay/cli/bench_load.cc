@@ -117,7 +117,7 @@ ProducerResult run_producer(const BenchOptions& options, BenchCarrier& carrier,
   const SystemClock clock;
   const std::uint64_t events = options.events / options.producers;
   BenchPool pool(place.number, options.event_bytes, options.seed);
-  const auto producer = carrier.producer();
+  const auto producer = carrier.producer(options.push[place.number % options.push.size()]);
   ProducerResult result;
   char go = 0;
   if (producer == nullptr || ::read(place.fd, &go, 1) != 1) return result;

@@ -80,6 +80,9 @@ std::string bench_text(const BenchResult& result) {
                        sink.latencies.quantile_us(0.99), sink.latencies.quantile_us(0.999),
                        sink.latencies.quantile_us(1));
     if (sink.failed != 0) out += "                could not subscribe\n";
+    if (sink.repeated != 0)
+      out += fmt::format("                {} came again from a relay that was started anew\n",
+                         sink.repeated);
     if (sink.misrouted != 0)
       out += fmt::format("                {} came under another event's key\n", sink.misrouted);
   }
@@ -123,6 +126,7 @@ std::string bench_json(const BenchResult& result) {
                                    {"lost", sink.lost},
                                    {"gapped", sink.gapped},
                                    {"duplicates_or_disorder", sink.duplicates},
+                                   {"repeated", sink.repeated},
                                    {"misrouted", sink.misrouted},
                                    {"failed", sink.failed != 0},
                                    {"cut_off", sink.cut_off != 0},

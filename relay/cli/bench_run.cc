@@ -106,7 +106,7 @@ class Cast {
   // Sends events that every subscriber wants until each has received one. False: they do not come,
   // or a subscriber has ended.
   [[nodiscard]] bool warm_up() {
-    const auto producer = carrier_.producer();
+    const auto producer = carrier_.producer(options_.push.front());
     if (producer == nullptr) return false;
     const SystemClock clock;
     const Instant start = clock.now();
@@ -176,7 +176,7 @@ Result<BenchResult> run_bench(const BenchOptions& options, BenchCarrier& carrier
     if (lost) return fail(ErrorCode::refused, "a subscriber ended before there was anything");
     return fail(ErrorCode::timed_out,
                 fmt::format("the subscribers received nothing through {} and {} within {} s",
-                            options.push, options.receive, kReadyPatienceS));
+                            options.push.front(), options.receive, kReadyPatienceS));
   }
   BenchResult result;
   result.carrier = carrier.name();

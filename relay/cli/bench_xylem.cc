@@ -12,8 +12,9 @@ namespace {
 
 class LibraryProducer final : public BenchProducer {
  public:
-  [[nodiscard]] static std::unique_ptr<LibraryProducer> open(const BenchOptions& options) {
-    const auto relay = Address::parse(options.push);
+  [[nodiscard]] static std::unique_ptr<LibraryProducer> open(const BenchOptions& options,
+                                                             const std::string& endpoint) {
+    const auto relay = Address::parse(endpoint);
     if (!relay) return nullptr;
     Dispatcher::Options made;
     made.relay = *relay;
@@ -60,6 +61,7 @@ class StreamSink final : public BenchSink {
     accounts.gap(std::exchange(gapped_, 0));
     if (!*batch) return true;
     accounts.now_is();
+    accounts.epoch_is((*batch)->epoch());
     for (const EventEntry& entry : (*batch)->entries())
       accounts.take((*batch)->key_of(entry), (*batch)->body_of(entry));
     return true;
@@ -77,10 +79,10 @@ class XylemCarrier final : public BenchCarrier {
   explicit XylemCarrier(const BenchOptions& options) : options_(options) {}
   [[nodiscard]] std::string name() const override { return "xylem"; }
 
-  [[nodiscard]] std::unique_ptr<BenchProducer> producer() override {
+  [[nodiscard]] std::unique_ptr<BenchProducer> producer(const std::string& endpoint) override {
     if (options_.lane == Lane::batch || options_.lane == Lane::buffered)
-      return LibraryProducer::open(options_);
-    return PlainPush::open(options_.push, Frames::key_and_body);
+      return LibraryProducer::open(options_, endpoint);
+    return PlainPush::open(endpoint, Frames::key_and_body);
   }
   [[nodiscard]] std::unique_ptr<BenchSink> sink(const std::vector<std::string>& patterns,
                                                 bool stalls) override {

@@ -64,8 +64,8 @@ def report(options, seed, done, samples, verdict, resent, failure):
         f"`./dev soak --minutes {options.minutes:g} --rate {options.rate:g} --every "
         f"{options.every:g} --seed {seed}`: four acked sources, two sidecars with spools, a "
         f"central with a spool and a stream subscriber that resumes. {drawn:.0f} "
-        f"events/s were sent and {delivered:.0f}/s arrived. Relays are killed in the first half and live through the "
-        "second.", "",
+        f"events/s were sent and {delivered:.0f}/s arrived. Relays are killed in the first half "
+        "and live through the second.", "",
         "**" + ("Everything that was promised arrived." if verdict.ok and failure is None
                 else "NOT as it must be.") + "**", "",
         "| promised | delivered | lost | unexpected | out of order | twice in an epoch | "

@@ -60,6 +60,29 @@ TEST_F(BenchAccountsTest, CountWhatIsLostTwiceOrUnderAWrongKey) {
   EXPECT_EQ(result.lost, 200u - 3 - 4);
 }
 
+TEST_F(BenchAccountsTest, CountApartWhatComesAgainFromARelayThatWasStartedAnew) {
+  BenchAccounts accounts = accounts_of("#");
+  std::vector<std::string> bodies;
+  for (int n = 0; n < 200; ++n) bodies.emplace_back(next().body);
+  const auto take_from = [&](std::size_t first, std::size_t last) {
+    for (; first < last; ++first) {
+      const std::size_t type = bench_type(first);
+      accounts.take(bench_keys()[type], bodies[first]);
+    }
+  };
+  accounts.epoch_is({1});
+  take_from(0, 100);
+  accounts.epoch_is({2});
+  take_from(90, 120);
+  accounts.epoch_is({2});
+  take_from(115, 200);
+  const SinkResult result = accounts.finish();
+  EXPECT_EQ(result.received, 200u);
+  EXPECT_EQ(result.repeated, 10u);
+  EXPECT_EQ(result.duplicates, 5u);
+  EXPECT_EQ(result.lost, 0u);
+}
+
 TEST_F(BenchAccountsTest, CountTheEventsOfAList) {
   BenchAccounts accounts = accounts_of("#");
   std::string list = "[" + std::string(next().body);
