@@ -80,6 +80,7 @@ std::uint64_t Dispatcher::close(Duration patience) {
   }
   if (beating) beat("worker-offline");
   const Instant deadline = clock_source_.now() + patience;
+  outbox_.linger(patience);
   for (Agent* agent : {static_cast<Agent*>(&heart_), static_cast<Agent*>(&outbox_)}) {
     runner_.request_stop(*agent, deadline);
     if (!runner_.wait_finished(*agent, deadline + std::chrono::seconds(1))) return 0;

@@ -66,7 +66,9 @@ class Dispatcher {
   void start_heart(Duration interval, Beat beat);
 
   [[nodiscard]] OutboxFigures figures() const { return outbox_.figures(); }
-  // Sends what waits, until `patience` is over; returns how many events were left behind.
+  // Sends what waits, until `patience` is over; returns how many events were left behind. What the
+  // connection has taken by then may be on its way: the end of the context waits for it as long
+  // again.
   std::uint64_t close(Duration patience);
 
  private:

@@ -1,5 +1,7 @@
 #include "relay/client/outbox.h"
 
+#include <algorithm>
+#include <climits>
 #include <cstring>
 #include <ctime>
 
@@ -8,7 +10,6 @@
 
 namespace xylem {
 namespace {
-constexpr int kLingerMs = 500;
 // Where a batch comes together while the one before is sent, the next is given a moment to grow:
 // each costs every thread on its way a wake-up (docs/decisions/0007). A lone event never waits.
 constexpr std::size_t kManyEvents = 32;
@@ -28,7 +29,6 @@ Outbox::Outbox(Options options, Context& context)
 Result<void> Outbox::on_start() {
   SocketOptions socket;
   socket.send_hwm = options_.send_hwm;
-  socket.linger_ms = kLingerMs;
   socket.immediate = true;  // what waits, waits here, where it is counted
   if (auto made = Socket::open(socket_, context_, SocketKind::push, socket); !made) return made;
   if (auto connected = socket_->connect(options_.relay); !connected) return connected;
@@ -143,7 +143,13 @@ Agent::Drain Outbox::drain(Instant now) {
   return !at_hand_ && nothing_waits() ? Drain::finished : Drain::unfinished;
 }
 
+void Outbox::linger(Duration patience) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(patience).count();
+  linger_ms_ = static_cast<int>(std::clamp<std::int64_t>(ms, 0, INT_MAX));
+}
+
 std::uint64_t Outbox::on_stop() {
+  socket_->linger(linger_ms_);
   socket_.reset();
   const std::lock_guard lock(mutex_);
   const std::uint64_t left = figures_.waiting;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -47,6 +48,9 @@ class Outbox final : public Agent {
                          bool wake);
   void wake() { bell_->ring(); }
   [[nodiscard]] OutboxFigures figures() const;
+  // How long what libzmq has taken may still leave once this has stopped; the end of the context
+  // waits for that. Any thread, before the stop.
+  void linger(Duration patience);
   // Before the runner starts.
   void use_bell(Doorbell& bell) { bell_ = &bell; }
 
@@ -75,6 +79,7 @@ class Outbox final : public Agent {
   int fd_ = -1;
   BatchRef at_hand_;              // taken out, and not yet taken by the socket
   std::size_t batch_events_ = 0;  // in the batch taken out last
+  std::atomic<int> linger_ms_{500};
 
   mutable std::mutex mutex_;  // guards what follows
   BatchBuilder open_;

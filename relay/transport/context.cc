@@ -74,6 +74,7 @@ class ZmqSocket final : public RawSocket {
   }
 
   void subscribe(std::string_view prefix) override { socket_.set(zmq::sockopt::subscribe, prefix); }
+  void linger(int milliseconds) override { socket_.set(zmq::sockopt::linger, milliseconds); }
   void refuse_when_full(bool refuse) override { socket_.set(zmq::sockopt::xpub_nodrop, refuse); }
 
   bool receive(Frame& frame) override {

@@ -81,6 +81,7 @@ Result<void> Socket::subscribe(std::string_view prefix) {
   return {};
 }
 
+void Socket::linger(int milliseconds) { raw_->linger(milliseconds); }
 void Socket::refuse_when_full(bool refuse) { raw_->refuse_when_full(refuse); }
 
 bool Socket::receive(Frame& frame) {

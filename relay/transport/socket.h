@@ -34,6 +34,8 @@ class Socket {
   [[nodiscard]] Result<void> subscribe(std::string_view prefix);  // sub only
   // xpub only: whether send() answers `full` instead of dropping for the subscribers that are.
   void refuse_when_full(bool refuse);
+  // Instead of SocketOptions::linger_ms.
+  void linger(int milliseconds);
 
   // Neither blocks. `full` leaves the frame as it was.
   [[nodiscard]] bool receive(Frame& frame);

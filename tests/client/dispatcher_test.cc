@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "relay/client/receiver.h"
+#include "relay/codec/batch_codec.h"
 #include "tests/doubles/running_node.h"
+#include "tests/doubles/sockets.h"
 
 namespace xylem {
 namespace {
@@ -127,6 +131,39 @@ TEST_F(DispatcherTest, BeatsWithOnlineFirstAndOfflineLast) {
   EXPECT_TRUE(seen_[1].starts_with("worker.heartbeat")) << seen_[1];
   EXPECT_NE(seen_[1].find(R"("freq":0.02,)"), std::string::npos) << seen_[1];
   EXPECT_NE(seen_[1].find(R"("active":3)"), std::string::npos) << seen_[1];
+}
+
+// A relay that does not read while its sender closes: what the connection has taken still arrives.
+TEST(DispatcherClose, GivesARelayThatIsHeldUpItsPatience) {
+  constexpr int kEvents = 4000;  // 4 MB, more than fits between the two sockets
+  testing::TempDir folder;
+  Context context;
+  Socket relay(context, SocketKind::pull, {.receive_hwm = 1});
+  const Address address = relay.bind(folder.ipc("push")).value();
+  std::promise<void> connected;
+  auto ended = std::async(std::launch::async, [&] {
+    const SystemClock clock;
+    Context own;
+    Dispatcher::Options options;
+    options.relay = address;
+    const auto sender = std::move(Dispatcher::open(options, own, clock).value());
+    EXPECT_EQ(sender->send_json("a", R"({"type":"a"})", 0), Dispatcher::Sent::queued);
+    connected.get_future().wait();
+    for (int n = 0; n < kEvents; ++n) {
+      const std::string body =
+          R"({"type":"a","n":")" + std::string(1000, static_cast<char>('a' + n % 26)) + "\"}";
+      EXPECT_EQ(sender->send_json("a", body, 0), Dispatcher::Sent::queued);
+    }
+    EXPECT_EQ(sender->close(kPatience), 0u);
+  });
+  Frame frame;
+  ASSERT_TRUE(testing::receive_soon(relay, frame));
+  connected.set_value();
+  EXPECT_EQ(ended.wait_for(std::chrono::seconds(1)), std::future_status::timeout);
+  for (std::size_t events = 0; events < kEvents;) {
+    ASSERT_TRUE(testing::receive_soon(relay, frame)) << events << " came";
+    events += read_batch(frame.bytes(), SourceLimits{}).value()->size();
+  }
 }
 
 TEST_F(DispatcherTest, DropsAnEventThatNoRelayWouldTake) {
