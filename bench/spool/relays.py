@@ -22,11 +22,11 @@ def metrics(address):
 class Relay:
     """`xylem serve` with a spool, on sockets in its folder, which every life of it has again."""
 
-    def __init__(self, binary, folder, name, *settings):
+    def __init__(self, binary, folder, name, *settings, config=None):
         listen = {'push': f'ipc://{folder}/{name}-push', 'stream': f'ipc://{folder}/{name}-stream',
                   'acked': 'off', 'publish': 'off', 'http': 'http://127.0.0.1:0'}
         words = [f'{key}.listen={value}' for key, value in listen.items()]
-        self.command = [binary, 'serve']
+        self.command = [binary, 'serve', *(['-c', str(config)] if config else [])]
         for word in (*words, f'spool.directory={folder}/{name}', 'spool.bytes_max=8GiB',
                      'log.level=error', *settings):
             self.command += ['--set', word]

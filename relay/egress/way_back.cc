@@ -41,11 +41,15 @@ void WayBack::begin_since(std::int64_t since_us) {
   if (memory_reaches_back && since_us >= static_cast<std::int64_t>(now_.value)) return;
   log_->seek(since_us);
   // The first record says where it begins.
-  if (const BatchRef first = log_->read()) {
-    waiting_ = first;
-    epoch_ = first->epoch();
-    next_ = first->first_sequence();
-  }
+  waiting_ = log_->read();
+  if (!waiting_) return;
+  epoch_ = waiting_->epoch();
+  next_ = waiting_->first_sequence();
+  if (log_->reaches(since_us)) return;
+  // Older ones were asked for, too: of this epoch, or, if none of it is gone, of one before, of
+  // which nothing is known.
+  if (next_ == Sequence{1}) epoch_ = {epoch_.value - 1};
+  next_ = {1};
 }
 
 std::optional<WayBack::Piece> WayBack::next() {

@@ -17,6 +17,13 @@ Slab::Slab(std::size_t bytes) : size_(bytes) {
 
 void Slab::Free::operator()(std::byte* bytes) const noexcept { std::free(bytes); }
 
+std::size_t Batch::footprint() const noexcept {
+  constexpr std::size_t kAllocation = 16;  // what the allocator keeps beside each
+  return sizeof(Batch) + kAllocation + parts_.slab.size() + Slab::kSlack + kAllocation +
+         parts_.keys.capacity() * sizeof(BatchKey) + kAllocation +
+         parts_.shapes.capacity() * sizeof(BatchShape) + kAllocation;
+}
+
 void Batch::stamp(Epoch epoch, Sequence first, std::int64_t received_us) noexcept {
   *parts_.epoch = epoch.value;
   *parts_.first_sequence = first.value;

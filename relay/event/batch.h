@@ -113,6 +113,8 @@ class Batch {
   // Its events are of the past, sent again by somebody who plays a recording.
   [[nodiscard]] bool is_replayed() const noexcept { return parts_.replayed; }
   [[nodiscard]] std::size_t size() const noexcept { return parts_.entries.size(); }
+  // Bytes of memory that it takes, which for a batch of one event is far more than its frame.
+  [[nodiscard]] std::size_t footprint() const noexcept;
   [[nodiscard]] Epoch epoch() const noexcept { return {*parts_.epoch}; }
   [[nodiscard]] Sequence first_sequence() const noexcept { return {*parts_.first_sequence}; }
   [[nodiscard]] std::int64_t received_us() const noexcept { return *parts_.received_us; }

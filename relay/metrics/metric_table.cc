@@ -62,7 +62,7 @@ constexpr std::array<MetricInfo, kMetricCount> kTable{{
     {Metric::stream_demoted, "xylem_stream_demoted_total", counter,
      "Subscribers with the policy block that held everything up for too long.", ""},
     {Metric::stream_retained_bytes, "xylem_stream_retained_bytes", gauge,
-     "Bytes of batches kept in memory for subscribers that come back.", ""},
+     "Bytes of memory that batches take which are kept for subscribers that come back.", ""},
     {Metric::stream_refused, "xylem_stream_refused_total", counter,
      "Frames on the stream endpoint that were refused, by reason.", "reason"},
     {Metric::publish_subscriptions, "xylem_publish_subscriptions", gauge,

@@ -129,10 +129,10 @@ void add_stream(std::vector<OptionRow>& rows) {
       "How long a subscriber with the policy block may hold everything up before it is demoted to "
       "drop_oldest; 0s: for ever.",
       Duration(0), [](Config & c) -> auto& { return c.stream.block_deadline; }, kFixed));
-  rows.push_back(bytes("stream.retention_bytes",
-                       "Bytes of the newest batches kept in memory for subscribers that come back.",
-                       false, [](Config & c) -> auto& { return c.stream.retention.bytes_max; },
-                       {0, 64 * kGiB}));
+  rows.push_back(
+      bytes("stream.retention_bytes",
+            "Bytes of memory for the newest batches, kept for subscribers that come back.", false,
+            [](Config & c) -> auto& { return c.stream.retention.bytes_max; }, {0, 64 * kGiB}));
   rows.push_back(duration(
       "stream.retention_age", "And for how long.", Duration(0),
       [](Config & c) -> auto& { return c.stream.retention.age_max; }, kFixed));

@@ -23,6 +23,8 @@ class LogHistory {
   [[nodiscard]] virtual Sequence end_of(Epoch epoch) const = 0;
   // Whether it has let go of nothing that was at or behind this place, as far as it can tell.
   [[nodiscard]] virtual bool reaches(Epoch epoch, Sequence sequence) const = 0;
+  // The same of what was taken in at a wall-clock time or later.
+  [[nodiscard]] virtual bool reaches(std::int64_t since_us) const = 0;
 };
 
 }  // namespace xylem

@@ -10,7 +10,7 @@ void Retention::add(const BatchRef& batch) {
   XYLEM_CHECK(batch->first_sequence() == next_, "the batch that follows");
   next_ = next_.after(batch->size());
   batches_.push_back(batch);
-  bytes_ += batch->frame().size();
+  bytes_ += batch->footprint();
   while (bytes_ > options_.bytes_max) let_go_of_oldest();
 }
 
@@ -24,7 +24,7 @@ void Retention::trim(std::int64_t now_us) {
 
 void Retention::let_go_of_oldest() {
   const Batch& oldest = *batches_.front();
-  bytes_ -= oldest.frame().size();
+  bytes_ -= oldest.footprint();
   first_ = first_.after(oldest.size());
   let_go_us_ = std::max(let_go_us_, oldest.received_us());
   batches_.pop_front();

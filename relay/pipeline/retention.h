@@ -14,7 +14,7 @@ namespace xylem {
 class Retention {
  public:
   struct Options {
-    std::uint64_t bytes_max = std::uint64_t{64} << 20;  // of frames; 0 keeps nothing
+    std::uint64_t bytes_max = std::uint64_t{64} << 20;  // of memory; 0 keeps nothing
     Duration age_max = std::chrono::minutes(10);
   };
   explicit Retention(const Options& options) : options_(options) {}

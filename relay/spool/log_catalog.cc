@@ -98,6 +98,12 @@ bool LogCatalog::reaches(const LogPosition& position) const {
   return oldest.ordinal == 1 || LogPosition{oldest.epoch, oldest.first} <= position;
 }
 
+bool LogCatalog::reaches(std::int64_t since_us) const {
+  const std::vector<SegmentFacts> all = segments();
+  if (all.empty()) return false;
+  return all.front().ordinal == 1 || all.front().oldest_us <= since_us;
+}
+
 std::uint64_t LogCatalog::events_from(const std::vector<SegmentFacts>& segments,
                                       const LogPosition& position) {
   std::uint64_t events = 0;

@@ -25,6 +25,7 @@ struct SegmentFacts {
   Sequence end;    // behind the last event's
   std::int64_t newest_us = 0;
   std::uint64_t bytes = 0;
+  std::int64_t oldest_us = 0;  // when its first event was taken in
 
   [[nodiscard]] LogPosition end_position() const { return {epoch, end}; }
 };
@@ -79,6 +80,8 @@ class LogCatalog {
   [[nodiscard]] Sequence end_of(Epoch epoch) const;
   // Whether what was at or behind a place is still there, as far as can be told.
   [[nodiscard]] bool reaches(const LogPosition& position) const;
+  // Likewise what was taken in at a wall-clock time or later.
+  [[nodiscard]] bool reaches(std::int64_t since_us) const;
 
   // The consumer says how far it is; without one nothing is needed. `read` only moves forward.
   void need(const Need& need);

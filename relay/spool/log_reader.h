@@ -28,6 +28,9 @@ class LogReader final : public LogHistory {
   [[nodiscard]] bool reaches(Epoch epoch, Sequence sequence) const override {
     return catalog_.reaches({epoch, sequence});
   }
+  [[nodiscard]] bool reaches(std::int64_t since_us) const override {
+    return catalog_.reaches(since_us);
+  }
 
   struct Entry {
     RecordNumber number;

@@ -114,7 +114,8 @@ class Recovery {
     XYLEM_TRY(auto file, disk_.open(segment_name(ordinal), Disk::Mode::read));
     XYLEM_TRY(const std::uint64_t bytes, file->size());
     const SegmentHeader& header = reader->header();
-    SegmentFacts facts{ordinal, header.epoch, header.first, header.first, header.created_us, bytes};
+    SegmentFacts facts{ordinal,           header.epoch, header.first,     header.first,
+                       header.created_us, bytes,        header.created_us};
     log_.newest_epoch = std::max(log_.newest_epoch, header.epoch);
     const auto end = end_record(*file, header, bytes);
     if (end) {
@@ -319,8 +320,8 @@ Result<std::vector<SegmentReport>> verify_log(Disk& disk) {
     XYLEM_TRY(auto file, disk.open(name, Disk::Mode::read));
     XYLEM_TRY(const std::uint64_t bytes, file->size());
     const SegmentHeader& header = reader->header();
-    const SegmentFacts facts{*ordinal,     header.epoch,      header.first,
-                             header.first, header.created_us, bytes};
+    const SegmentFacts facts{*ordinal,          header.epoch, header.first,     header.first,
+                             header.created_us, bytes,        header.created_us};
     XYLEM_TRY(const Scan scan, scan_segment(*reader, facts));
     reports.push_back(scan.report);
   }

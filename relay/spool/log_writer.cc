@@ -125,8 +125,8 @@ Result<void> LogWriter::begin_segment(const Batch& first) {
   made->synced_end = made->header.first;
   ++next_ordinal_;
   const SegmentHeader& header = made->header;
-  catalog_.add(
-      {header.ordinal, header.epoch, header.first, header.first, header.created_us, made->bytes});
+  catalog_.add({header.ordinal, header.epoch, header.first, header.first, header.created_us,
+                made->bytes, header.created_us});
   active_ = std::move(made);
   tail_.ordinal = header.ordinal;
   tail_.bytes = active_->bytes;

@@ -46,6 +46,9 @@ class ListedLog final : public LogHistory {
     const Batch& oldest = *records_.front();
     return std::pair(oldest.epoch(), oldest.first_sequence()) <= std::pair(epoch, sequence);
   }
+  bool reaches(std::int64_t since_us) const override {
+    return !records_.empty() && records_.front()->received_us() <= since_us;
+  }
 
  private:
   const std::vector<BatchRef>& records_;
@@ -135,7 +138,7 @@ TEST_F(WayBackTest, SaysWhatIsNoLongerKept) {
 }
 
 TEST_F(WayBackTest, TakesFromTheLogWhatMemoryHasNot) {
-  keep(batch(kNow, 1, 2, 0)->frame().size());
+  keep(batch(kNow, 1, 2, 0)->footprint());
   pass(2, 10);
   pass(2, 20);
   pass(2, 30);
@@ -214,7 +217,7 @@ TEST_F(WayBackTest, BeginsAtATime) {
 }
 
 TEST_F(WayBackTest, SaysThatItBeginsLaterThanTheTimeAskedFor) {
-  keep(batch(kNow, 1, 2, 0)->frame().size());
+  keep(batch(kNow, 1, 2, 0)->footprint());
   pass(2, 100);
   pass(2, 200);
   EXPECT_EQ(since(100, false), "gap 7:1-2 7:3-4 end");
@@ -230,6 +233,21 @@ TEST_F(WayBackTest, BeginsAtATimeThatOnlyTheLogKnows) {
   keep(0);
   pass(2, 100);
   EXPECT_EQ(since(2), "6:2-2 7:1-2 end");
+  EXPECT_EQ(since(100), "7:1-2 end");
+}
+
+TEST_F(WayBackTest, SaysThatAlsoTheLogBeginsLaterThanTheTimeAskedFor) {
+  log_of_before(3, 2, 3);
+  keep(0);
+  pass(2, 100);
+  EXPECT_EQ(since(2), "gap 6:1-2 6:3-4 7:1-2 end");
+  EXPECT_EQ(since(3), "6:3-4 7:1-2 end") << "nothing that is gone was asked for";
+}
+
+TEST_F(WayBackTest, SaysThatALogWhichBeginsWithAnEpochHasLostThoseBefore) {
+  keep(0);
+  pass(2, 100);
+  EXPECT_EQ(since(99), "gap 6:1-0 7:1-2 end");
   EXPECT_EQ(since(100), "7:1-2 end");
 }
 

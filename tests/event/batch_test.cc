@@ -29,6 +29,14 @@ TEST(Slab, LeavesNothingBehindWhenMovedFrom) {
   EXPECT_EQ(taken.begin(), begin);
 }
 
+TEST(Batch, TakesMoreMemoryThanItsFrame) {
+  const auto one = batch_of({{"a", "1"}});
+  EXPECT_GT(one->footprint(), one->frame().size() + sizeof(Batch));
+  const auto many = batch_of("a", 1000, 100);
+  EXPECT_GT(many->footprint(), many->frame().size());
+  EXPECT_LT(many->footprint(), many->frame().size() + 1000);
+}
+
 TEST(Batch, CarriesItsStampAndCountsSequencesFromIt) {
   const auto batch = batch_of({{"a", "1"}, {"b", "2"}, {"a", "3"}});
   batch->stamp(Epoch{9}, Sequence{100}, 555);

@@ -38,13 +38,13 @@ TEST(Retention, FindsTheBatchOfASequence) {
 
 TEST(Retention, LetsGoOfTheOldestForTheNewest) {
   const BatchRef one = taken_in(1, 2, 10);
-  Retention kept({.bytes_max = 2 * one->frame().size(), .age_max = std::chrono::hours(1)});
+  Retention kept({.bytes_max = 2 * one->footprint(), .age_max = std::chrono::hours(1)});
   kept.add(one);
   kept.add(taken_in(3, 2, 20));
   EXPECT_EQ(kept.first(), Sequence{1});
   kept.add(taken_in(5, 2, 30));
   EXPECT_EQ(kept.first(), Sequence{3});
-  EXPECT_EQ(kept.bytes(), 2 * one->frame().size());
+  EXPECT_EQ(kept.bytes(), 2 * one->footprint());
 }
 
 TEST(Retention, OfNoBytesKeepsNothingAndStillCounts) {

@@ -13,8 +13,8 @@ class LogCatalogTest : public ::testing::Test {
  protected:
   // Epoch 6 has 1..10 and 11..30, epoch 7 has 1..5 so far.
   void SetUp() override {
-    catalog.reset({{1, {6}, {1}, {11}, 100, 1000}, {2, {6}, {11}, {31}, 200, 1000}});
-    catalog.add({3, {7}, {1}, {1}, 300, 64});
+    catalog.reset({{1, {6}, {1}, {11}, 100, 1000, 50}, {2, {6}, {11}, {31}, 200, 1000, 110}});
+    catalog.add({3, {7}, {1}, {1}, 300, 64, 300});
     catalog.show({3, 500, {6}, 350, 5, 0});
   }
   std::uint64_t ordinal_at(std::uint64_t epoch, std::uint64_t sequence) {
@@ -40,10 +40,17 @@ TEST_F(LogCatalogTest, FindsTheSegmentOfATime) {
   EXPECT_FALSE(catalog.since(351));
 }
 
+TEST_F(LogCatalogTest, KnowsHowFarItReachesBack) {
+  EXPECT_TRUE(catalog.reaches(0)) << "nothing was ever let go of";
+  catalog.remove_oldest();
+  EXPECT_FALSE(catalog.reaches(109));
+  EXPECT_TRUE(catalog.reaches(110));
+}
+
 TEST_F(LogCatalogTest, KnowsTheTailsGrowth) {
   EXPECT_EQ(catalog.segments().back().end, Sequence{6});
   EXPECT_EQ(catalog.segments().back().bytes, 500u);
-  catalog.add({4, {7}, {6}, {6}, 400, 64});
+  catalog.add({4, {7}, {6}, {6}, 400, 64, 400});
   EXPECT_EQ(catalog.segments()[2].end, Sequence{6}) << "as it was when the next began";
   EXPECT_EQ(catalog.after(3)->ordinal, 4u);
   EXPECT_FALSE(catalog.after(4));

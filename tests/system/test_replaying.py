@@ -131,6 +131,37 @@ def test_dump_since_says_what_is_no_longer_kept(start_relay, context):
     assert [line["sequence"] for line in rest] == list(range(gap["last"] + 1, events + 1))
 
 
+def test_with_a_spool_the_past_reaches_over_a_restart(start_relay, context, start_command, folder):
+    settings = {"stream.listen": f"ipc://{folder}/stream", "push.listen": f"ipc://{folder}/push",
+                "spool.directory": folder / "spool"}
+    first = start_relay(settings)
+    file = folder / "restart.jsonl"
+    recorder = start_command("record", file, "--connect", first.stream, "--name", "recorder")
+    first.await_subscriber("recorder")
+    send(Push(context, first.push), 0, 10)
+    until(lambda: len(numbers_in(file)) == 10, "ten events are in the file")
+    first.stop()
+    second = start_relay(settings)
+    send(Push(context, second.push), 10, 10)
+    until(lambda: len(numbers_in(file)) == 20, "twenty events are in the file")
+    recorder.finish()
+    assert (numbers_in(file), gaps_in(file)) == (list(range(20)), [])
+    lines = [json.loads(line) for line in dump_all(second, "--since", "1h", "--metadata")]
+    assert [line["event"]["n"] for line in lines] == list(range(20))
+
+
+def test_dump_since_says_that_the_spool_begins_later(start_relay, context, folder):
+    settings = {"stream.retention_bytes": "0", "spool.directory": folder / "spool",
+                "spool.bytes_max": "512KiB", "spool.segment_bytes": "64KiB"}
+    relay = start_relay(settings)
+    events = Push(context, relay.push).lists(200)
+    until(lambda: relay.metric("xylem_spool_written_sequence") == events, "all is written")
+    [gap, *rest] = [json.loads(line) for line in dump_all(relay, "--since", "1h", "--metadata")]
+    assert (gap["type"], gap["first"], gap["count"], gap["reason"]) == (
+        "xylem-gap", 1, 0, "retention")
+    assert [line["sequence"] for line in rest] == list(range(gap["last"] + 1, events + 1))
+
+
 @pytest.mark.parametrize("arguments, sentence", [
     (["dump", "--since", "yesterday"], "'yesterday' is no time"),
     (["dump", "--no-follow"], "--no-follow goes with --since"),
