@@ -61,7 +61,8 @@ def held(sidecar):
 
 
 def outage(central, sidecar, seconds):
-    """(the sidecar's resident bytes while the central was away, what waited, seconds to catch up)"""
+    """(the sidecar's resident bytes while the central was away, what waited, seconds to catch
+    up)"""
     central.kill()
     end = time.monotonic() + seconds
     resident = []
@@ -90,8 +91,8 @@ def run(options, folder):
         events = int(options.rate * (BEFORE_S + options.seconds + AFTER_S))
         load = subprocess.Popen([
             binary, 'bench', '--json', '--events', str(events), '--rate', str(options.rate),
-            '--patience', str(options.seconds + 60), '--push', sidecar.push, '--receive', central.stream],
-            stdout=subprocess.PIPE, text=True)
+            '--patience', str(options.seconds + 60), '--push', sidecar.push,
+            '--receive', central.stream], stdout=subprocess.PIPE, text=True)
         stack.callback(load.terminate)
         time.sleep(BEFORE_S)
         resident, waiting, caught_up = outage(central, sidecar, options.seconds)

@@ -59,13 +59,7 @@ Result<std::unique_ptr<Node>> Node::open(Config config, const Clock& clock) {
   Epoch epoch{static_cast<std::uint64_t>(clock.wall_us())};
   if (!config.spool_directory.empty()) {
     XYLEM_TRY(spool, Spool::open(config.spool_directory, config.spool));
-    // A disk that refuses everything is no reason not to start: events can flow all the same.
-    epoch = {std::max(epoch.value, spool->recovered().newest_epoch.value + 1)};
-    if (const auto begun = spool->begin_epoch(clock.wall_us())) {
-      epoch = *begun;
-    } else {
-      XYLEM_LOG(warning, "spool: the epoch cannot be kept: {}", begun.error().message);
-    }
+    XYLEM_TRY(epoch, spool->begin_epoch(clock.wall_us()));
   }
   std::unique_ptr<Node> made(new Node(std::move(config), clock, epoch, std::move(spool)));
   if (made->spool_) {

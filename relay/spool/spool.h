@@ -27,7 +27,7 @@ class Spool {
   // Once, before anything is taken in: the epoch of this life. Later than any before, whatever
   // became of the clock, and on the disk before anybody sees it; the log alone would not do,
   // because subscribers may have seen events of an epoch of which nothing was written. Errors: io,
-  // no_space; then the clock has to be trusted.
+  // no_space; an epoch given twice would have subscribers pass over events as known.
   [[nodiscard]] Result<Epoch> begin_epoch(std::int64_t wall_us);
 
   [[nodiscard]] Disk& disk() { return *disk_; }
