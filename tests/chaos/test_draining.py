@@ -57,43 +57,43 @@ def test_a_sidecar_that_is_stopped_leaves_its_log_for_the_next_life(
     assert verdict.figures["duplicates_within_epoch"] == 0
 
 
-def test_with_work_left_the_exit_code_is_3_and_the_report_says_where(
-        start_relay, start_proxy, write_faults, folder, oracle, start_source, start_stream):
-    faults = write_faults(folder / "spool")
-    central = Lives(start_relay, start_proxy,
-                    {"spool.directory": folder / "spool", "node.drain_deadline": "1s"},
-                    env=faults.environment()).start()
-    start_stream(central.stream.endpoint, "all")
-    source = start_source(central.acked.endpoint, "p", rate=2000)
-    until(lambda: source.acked > 20, "acks flow")
-    faults.set("pwritev EIO")
-    central.why_not_ready()
-    central.relay.signal(signal.SIGTERM)
-    took, said = seconds_of(lambda: ends(central, 3))
-    assert took < 4 and "spool left" in said and "events behind" in said, said
+@pytest.fixture
+def stuck(start_relay, start_proxy, write_faults, folder, start_source, start_stream):
+    """A central under load whose disk takes nothing more: (central, faults, source)."""
+    def make(drain_deadline, rule):
+        faults = write_faults(folder / "spool")
+        central = Lives(start_relay, start_proxy, {"spool.directory": folder / "spool",
+                                                   "node.drain_deadline": drain_deadline},
+                        env=faults.environment()).start()
+        start_stream(central.stream.endpoint, "all")
+        source = start_source(central.acked.endpoint, "p", rate=2000)
+        until(lambda: source.acked > 20, "acks flow")
+        faults.set(rule)
+        central.why_not_ready()
+        return central, faults, source
+    return make
+
+
+def starts_again(central, faults, source, oracle):
     faults.clear()
     central.start()
     oracle.premise("faults", lambda: faults.counts().injected())
     conclude(oracle, source)
 
 
-def test_a_second_sigterm_does_not_wait_for_a_disk(
-        start_relay, start_proxy, write_faults, folder, oracle, start_source, start_stream):
-    faults = write_faults(folder / "spool")
-    central = Lives(start_relay, start_proxy,
-                    {"spool.directory": folder / "spool", "node.drain_deadline": "60s"},
-                    env=faults.environment()).start()
-    start_stream(central.stream.endpoint, "all")
-    source = start_source(central.acked.endpoint, "p", rate=2000)
-    until(lambda: source.acked > 20, "acks flow")
-    faults.set("pwritev ENOSPC")
-    central.why_not_ready()
+def test_with_work_left_the_exit_code_is_3_and_the_report_says_where(stuck, oracle):
+    central, faults, source = stuck("1s", "pwritev EIO")
+    central.relay.signal(signal.SIGTERM)
+    took, said = seconds_of(lambda: ends(central, 3))
+    assert took < 4 and "spool left" in said and "events behind" in said, said
+    starts_again(central, faults, source, oracle)
+
+
+def test_a_second_sigterm_does_not_wait_for_a_disk(stuck, oracle):
+    central, faults, source = stuck("60s", "pwritev ENOSPC")
     central.relay.signal(signal.SIGTERM)
     until(lambda: central.relay.log_lines("stopping; up to 60000 ms"), "it says that it stops")
     central.relay.signal(signal.SIGTERM)
     took, said = seconds_of(lambda: ends(central, 3))
     assert took < 4 and "events behind" in said
-    faults.clear()
-    central.start()
-    oracle.premise("faults", lambda: faults.counts().injected())
-    conclude(oracle, source)
+    starts_again(central, faults, source, oracle)

@@ -78,6 +78,25 @@ def send(push, first, count):
         push.event("task-sent", n=n)
 
 
+def record_over_a_restart(start_relay, context, start_command, folder, **settings):
+    """Twenty events, a restart in their middle: (the relay, the recorder, its file)."""
+    settings = {"stream.listen": f"ipc://{folder}/stream", "push.listen": f"ipc://{folder}/push",
+                **settings}
+    first = start_relay(settings)
+    file = folder / "restart.jsonl"
+    recorder = start_command("record", file, "--connect", first.stream, "--name", "recorder")
+    first.await_subscriber("recorder")
+    send(Push(context, first.push), 0, 10)
+    until(lambda: len(numbers_in(file)) == 10, "ten events are in the file")
+    first.stop()
+    second = start_relay(settings)
+    # What comes before the recorder is back is what the new relay has.
+    send(Push(context, second.push), 10, 10)
+    until(lambda: len(numbers_in(file)) == 20, "twenty events are in the file")
+    assert numbers_in(file) == list(range(20))
+    return second, recorder, file
+
+
 def test_dump_since_tells_the_past_and_then_goes_on(relay, push, start_dump):
     send(push, 0, 20)
     relay.await_accepted(20)
@@ -132,20 +151,9 @@ def test_dump_since_says_what_is_no_longer_kept(start_relay, context):
 
 
 def test_with_a_spool_the_past_reaches_over_a_restart(start_relay, context, start_command, folder):
-    settings = {"stream.listen": f"ipc://{folder}/stream", "push.listen": f"ipc://{folder}/push",
-                "spool.directory": folder / "spool"}
-    first = start_relay(settings)
-    file = folder / "restart.jsonl"
-    recorder = start_command("record", file, "--connect", first.stream, "--name", "recorder")
-    first.await_subscriber("recorder")
-    send(Push(context, first.push), 0, 10)
-    until(lambda: len(numbers_in(file)) == 10, "ten events are in the file")
-    first.stop()
-    second = start_relay(settings)
-    send(Push(context, second.push), 10, 10)
-    until(lambda: len(numbers_in(file)) == 20, "twenty events are in the file")
-    recorder.finish()
-    assert (numbers_in(file), gaps_in(file)) == (list(range(20)), [])
+    second, _, file = record_over_a_restart(start_relay, context, start_command, folder,
+                                            **{"spool.directory": folder / "spool"})
+    assert gaps_in(file) == []
     lines = [json.loads(line) for line in dump_all(second, "--since", "1h", "--metadata")]
     assert [line["event"]["n"] for line in lines] == list(range(20))
 
@@ -273,19 +281,7 @@ def test_record_that_stood_still_itself_goes_on_where_it_was(start_relay, contex
 
 def test_record_over_a_restart_says_what_it_cannot_know(start_relay, context, start_command,
                                                         folder):
-    settings = {"stream.listen": f"ipc://{folder}/stream", "push.listen": f"ipc://{folder}/push"}
-    first = start_relay(settings)
-    file = folder / "restart.jsonl"
-    recorder = start_command("record", file, "--connect", first.stream, "--name", "recorder")
-    first.await_subscriber("recorder")
-    send(Push(context, first.push), 0, 10)
-    until(lambda: len(numbers_in(file)) == 10, "ten events are in the file")
-    first.stop()
-    second = start_relay(settings)
-    # What comes before the recorder is back is in the new relay's memory.
-    send(Push(context, second.push), 10, 10)
-    until(lambda: len(numbers_in(file)) == 20, "twenty events are in the file")
-    assert numbers_in(file) == list(range(20))
+    _, recorder, file = record_over_a_restart(start_relay, context, start_command, folder)
     epochs = sorted({line["epoch"] for line in lines_of(file) if "event" in line})
     assert gaps_in(file) == [{"epoch": epochs[0], "first": 11, "last": 0, "count": 0,
                               "reason": "reconnect"}]
