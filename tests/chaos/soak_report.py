@@ -1,4 +1,5 @@
 """The page that a soak leaves."""
+import textwrap
 from typing import NamedTuple
 
 WARM_S = 900  # of a life: until its retention is full its memory grows as it should
@@ -61,11 +62,12 @@ def report(options, seed, done, samples, verdict, resent, failure):
     drawn, delivered = rates(samples) if samples else (0, 0)
     lines = [
         "# Soak", "",
-        f"`./dev soak --minutes {options.minutes:g} --rate {options.rate:g} --every "
-        f"{options.every:g} --seed {seed}`: four acked sources, two sidecars with spools, a "
-        f"central with a spool and a stream subscriber that resumes. {drawn:.0f} "
-        f"events/s were sent and {delivered:.0f}/s arrived. Relays are killed in the first half "
-        "and live through the second.", "",
+        textwrap.fill(
+            f"`./dev soak --minutes {options.minutes:g} --rate {options.rate:g} --every "
+            f"{options.every:g} --seed {seed}`: four acked sources, two sidecars with spools, a "
+            f"central with a spool and a stream subscriber that resumes. {drawn:.0f} events/s were "
+            f"sent and {delivered:.0f}/s arrived. Relays are killed in the first half and live "
+            "through the second.", 118, break_on_hyphens=False), "",
         "**" + ("Everything that was promised arrived." if verdict.ok and failure is None
                 else "NOT as it must be.") + "**", "",
         "| promised | delivered | lost | unexpected | out of order | twice in an epoch | "

