@@ -131,7 +131,10 @@ void AckedLink::on_control(const Control& control, Instant now) {
   } else if (const auto* ack = std::get_if<Ack>(&control)) {
     if (stage_ != Stage::welcome || ack->session != session_) return;
     taken = sender_.on_ack(ack->acked, now);
-    if (taken && ack->missing.value != 0) sender_.on_missing(ack->missing);
+    if (taken && ack->missing.value != 0) {
+      // It waits for what was skipped: the Hello that said so has not come to it.
+      ack->missing <= sender_.acked() ? say_hello() : sender_.on_missing(ack->missing);
+    }
   } else if (const auto* bye = std::get_if<Bye>(&control)) {
     return on_bye(*bye, now);
   }

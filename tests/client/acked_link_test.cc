@@ -91,6 +91,36 @@ TEST_F(AckedLinkTest, FindsTheNextRelayAtTheSameAddressAndSendsAgainWhatWasNotAc
   EXPECT_GE(link->connections(), 2u);
 }
 
+// The Hello which said that batches were skipped can have been lost with a connection.
+TEST_F(AckedLinkTest, SaysHelloAgainToARelayThatMissesWhatItWillNeverSend) {
+  const testing::TempDir folder;
+  Context other;
+  Socket relay(other, SocketKind::router, {});
+  connect(relay.bind(folder.ipc("acked")).value());
+  Frame peer;
+  Frame said;
+  const auto hears_hello = [&] {
+    const bool came = work_until([&] { return relay.receive(peer); });
+    return came && relay.receive(said) &&
+           std::holds_alternative<SourceHello>(read_control(said.bytes()).value());
+  };
+  const auto answers = [&](const Control& control) {
+    Frame identity(peer.text());
+    Frame frame(write_control(control));
+    return relay.send(identity, true) == SendOutcome::sent &&
+           relay.send(frame) == SendOutcome::sent;
+  };
+  ASSERT_TRUE(hears_hello());
+  const std::string connection(peer.text());
+  ASSERT_TRUE(answers(SourceWelcome{kAckedProtocol, 7, {0}, 1 << 20, 1 << 20, 1000}));
+  ASSERT_TRUE(work_until([&] { return link->is_welcome(); }));
+  offer(1);
+  ASSERT_TRUE(work_until([&] { return relay.receive(peer) && relay.receive(said); }));
+  ASSERT_TRUE(answers(Ack{7, {1}, {1}}));
+  EXPECT_TRUE(hears_hello());
+  EXPECT_EQ(peer.text(), connection) << "not only once it has been silent for so long";
+}
+
 TEST_F(AckedLinkTest, SaysWhyARelayRefusedItAndTriesAgain) {
   RunningNode relay;
   connect(relay.acked(), AckLevel::synced);
