@@ -172,6 +172,7 @@ TEST_F(ReceiverTest, MissesNothingOverAReconnect) {
     SCOPED_TRACE(resume);
     Receiver::Options options;
     options.resume = resume;
+    const auto witness = receiver({});
     const auto all = receiver({}, options);
     std::vector<std::string> seen;
     all->on("*", [&](const Receiver::Event& event) { seen.emplace_back(event.key); });
@@ -180,6 +181,7 @@ TEST_F(ReceiverTest, MissesNothingOverAReconnect) {
     EXPECT_EQ(all->capture(1, kPatience).value(), 1u);
     all->close();
     send({"b"});
+    ASSERT_EQ(witness->capture(2, kPatience).value(), 2u) << "it is past when we come back";
     ASSERT_TRUE(all->open());
     while (seen.size() < 2) ASSERT_TRUE(all->capture(0, kTurn));
     EXPECT_EQ(seen, (std::vector<std::string>{"a", resume ? "b" : "reconnect"}));
