@@ -1,5 +1,6 @@
 #include "relay/egress/way_back.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "relay/base/check.h"
@@ -43,8 +44,11 @@ void WayBack::begin_since(std::int64_t since_us) {
   // The first record says where it begins.
   waiting_ = log_->read();
   if (!waiting_) return;
-  epoch_ = waiting_->epoch();
-  next_ = waiting_->first_sequence();
+  // Memory may begin earlier: the log's quota let go of what came first.
+  if (waiting_->epoch() != now_ || waiting_->first_sequence() < next_) {
+    epoch_ = waiting_->epoch();
+    next_ = waiting_->first_sequence();
+  }
   if (log_->reaches(since_us)) return;
   // Older ones were asked for, too: of this epoch, or, if none of it is gone, of one before, of
   // which nothing is known.
@@ -55,6 +59,11 @@ void WayBack::begin_since(std::int64_t since_us) {
 std::optional<WayBack::Piece> WayBack::next() {
   if (in_memory()) return from_memory();
   return log_ == nullptr ? without_log() : from_log();
+}
+
+void WayBack::go_on_in_memory() {
+  waiting_ = {};
+  log_->seek(epoch_, next_);
 }
 
 std::optional<WayBack::Piece> WayBack::from_memory() {
@@ -78,6 +87,14 @@ std::optional<WayBack::Piece> WayBack::from_log() {
     if (batch->epoch() < epoch_ || (batch->epoch() == epoch_ && end <= next_)) continue;
     if (batch->epoch() == epoch_) {
       if (first <= next_) return pass(batch);
+      if (epoch_ == now_ && first > retention_.first()) {
+        // Not everything before it is missing: the log has let go of what memory still has.
+        const Gap gap{epoch_, next_, {retention_.first().value - 1}, 0, GapReason::retention};
+        const bool any = next_ < retention_.first();
+        next_ = std::max(next_, retention_.first());
+        go_on_in_memory();
+        return any ? Piece{{}, gap} : from_memory();
+      }
       const Gap gap{epoch_, next_, {first.value - 1}, 0, GapReason::retention};
       next_ = first;
       waiting_ = std::move(batch);

@@ -46,6 +46,8 @@ class WayBack {
   [[nodiscard]] bool in_memory() const {
     return epoch_ == now_ && next_ >= retention_.first() && !waiting_;
   }
+  // REQUIRES next_ >= retention_.first(). Should memory let go of it first, the log goes on there.
+  void go_on_in_memory();
   [[nodiscard]] std::optional<Piece> from_memory();
   [[nodiscard]] std::optional<Piece> from_log();
   [[nodiscard]] Piece without_log();

@@ -251,6 +251,22 @@ TEST_F(WayBackTest, SaysThatALogWhichBeginsWithAnEpochHasLostThoseBefore) {
   EXPECT_EQ(since(100), "7:1-2 end");
 }
 
+// The writer is ahead of this thread, and its quota had no room for what memory has.
+TEST_F(WayBackTest, NeverRunsAheadOfMemory) {
+  keep(2 * batch(kNow, 1, 2, 0)->footprint());
+  pass(2, 10);
+  pass(2, 20);
+  pass(2, 30);
+  log = {batch(kNow, 7, 2, 40)};
+  written = 1;
+  EXPECT_EQ(from(kNow, 1), "gap 7:1-2 7:3-4 7:5-6 end");
+  EXPECT_EQ(from(kNow, 3), "7:3-4 7:5-6 end");
+  EXPECT_EQ(since(15), "gap 7:1-2 7:3-4 7:5-6 end") << "the log says that some are gone";
+  log_of_before(1, 3, 1);
+  std::swap(log[0], log[1]);
+  EXPECT_EQ(from(kBefore, 2), "6:2-3 gap 7:1-2 7:3-4 7:5-6 end");
+}
+
 TEST_F(WayBackTest, GivesEverythingOnceWhateverIsWhere) {
   for (const std::uint64_t seed : testing::seeds(200)) {
     SCOPED_TRACE(testing::named(seed));

@@ -118,12 +118,15 @@ void Oracle::take(const std::string& name, Relay& relay, OneEpoch& epoch, const 
   // The order in which a worker's events come by anywhere for the first time, at this hop.
   if (relay.is_sidecar || event.was_stamped) return;
   event.was_stamped = true;
-  std::uint32_t& newest_anywhere = newest_of_worker_[event.worker];
-  if (event.n + 1 < newest_anywhere) {
+  Newest& newest_anywhere = newest_of_worker_[event.worker];
+  if (event.n + 1 < newest_anywhere.end) {
+    // What the quota let go of while its worker had moved can still be on its way to the relay that
+    // was away: it comes late, or not at all.
+    if (relay.damaged && newest_anywhere.relay != name) return;
     violated(fmt::format("{} took event {} ({} of worker {}), new, when {} had come by before",
-                         name, stamped.id, event.n, event.worker, newest_anywhere - 1));
+                         name, stamped.id, event.n, event.worker, newest_anywhere.end - 1));
   }
-  newest_anywhere = event.n + 1;
+  newest_anywhere = {event.n + 1, name};
 }
 
 void Oracle::excuse(Relay& relay, const Stamped& lost) {

@@ -127,7 +127,12 @@ class Oracle {
 
   std::vector<Event> events_;
   std::vector<std::uint32_t> next_of_worker_;
-  std::vector<std::uint32_t> newest_of_worker_;  // n + 1 of the newest stamped anywhere
+  // The newest of a worker's events that was stamped anywhere.
+  struct Newest {
+    std::uint32_t end = 0;  // n + 1
+    std::string relay;
+  };
+  std::vector<Newest> newest_of_worker_;
   std::map<std::string, Relay> relays_;
   std::set<Id> owed_;
   std::size_t promised_ = 0;

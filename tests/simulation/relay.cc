@@ -218,9 +218,10 @@ void Relay::note_figures() {
     if (sample.metric == Metric::upstream_resent) counts_.resent += value;
     if (sample.metric == Metric::acked_duplicates) counts_.duplicates += value;
     if (sample.metric == Metric::pipeline_stalls) counts_.stalls += value;
-    // What was under way the quota may have let go of; then it was in memory alone.
+    // What was under way, and the one that waited to be, the quota may have let go of; then it was
+    // in memory alone.
     if (sample.metric == Metric::upstream_unacked_batches && has_small_quota()) {
-      oracle_.admitted_loss(value * kEventsPerBatchMost);
+      oracle_.admitted_loss((value + 1) * kEventsPerBatchMost);
     }
   }
   oracle_.admitted_loss(dropped());
