@@ -17,6 +17,8 @@ constexpr const char* kCursorName = "upstream.cursor";
 constexpr std::size_t kHostnamesMax = 65'536;
 constexpr Duration kAbsent = std::chrono::seconds(1);
 
+LogPosition begin_of(const Batch& batch) { return {batch.epoch(), batch.first_sequence()}; }
+
 std::string joined(const std::vector<std::string>& addresses) {
   return fmt::format("{}", fmt::join(addresses, " "));
 }
@@ -26,10 +28,10 @@ std::string joined(const std::vector<std::string>& addresses) {
 Upstream::Upstream(const Options& options, Context& context, Spool& spool, const Clock& clock)
     : options_(options),
       context_(context),
-      spool_(spool),
       clock_(clock),
       log_(clock),
-      random_(options.seed) {
+      random_(options.seed),
+      consumer_(spool, kCursorName) {
   for (const Address& address : options_.connect) {
     addresses_.push_back(address.text());
     there_.push_back(true);
@@ -42,9 +44,9 @@ Upstream::Upstream(const Options& options, Context& context, Spool& spool, const
 }
 
 Result<void> Upstream::open() {
-  XYLEM_TRY(cursor_file_, CursorFile::open(spool_.disk(), kCursorName));
-  if (cursor_file_->found()) cursor_ = *cursor_file_->found();
-  return {};
+  auto opened = consumer_.open();
+  cursor_ = consumer_.cursor();
+  return opened;
 }
 
 Result<void> Upstream::on_start() {
@@ -59,12 +61,7 @@ Result<void> Upstream::on_start() {
     links_.push_back(std::make_unique<UpstreamLink>(
         link, context_, one ? cursor_.source : new_source(), first, clock_));
   }
-  read_ = cursor_.position;
-  reader_ = spool_.reader();
-  reader_->seek(read_.epoch, read_.sequence);
-  spool_.catalog().need({read_, read_});
-  const LogCatalog::Account account = spool_.catalog().account();
-  held_at_start_ = account.unread - (account.passed - account.dropped);
+  consumer_.start();
   show();
   return {};
 }
@@ -92,37 +89,25 @@ bool Upstream::all_want_more() const {
   return !returning_;
 }
 
-bool Upstream::next_entry() {
-  while (!waiting_) {
-    waiting_ = reader_->next();
-    if (!waiting_) return false;
-    const Batch& batch = *waiting_->batch;
-    waiting_begin_ = {batch.epoch(), batch.first_sequence()};
-    const LogPosition end{batch.epoch(), batch.first_sequence().after(batch.size())};
-    const LogCatalog::Claim claim = spool_.catalog().claim(waiting_begin_, end);
-    ledger_.dropped[static_cast<std::size_t>(DropReason::spool_damaged)] += claim.passed_over;
-    if (claim.granted) break;
-    read_ = end;
-    waiting_.reset();
-  }
-  return true;
+bool Upstream::has_entry() {
+  if (!waiting_) waiting_ = consumer_.next();
+  return waiting_.has_value();
 }
 
 std::size_t Upstream::read_log(Instant) {
   std::size_t sent = 0;
-  while (sent < kBatchesPerTurn && all_want_more() && next_entry()) {
+  while (sent < kBatchesPerTurn && all_want_more() && has_entry()) {
     const BatchNumber number{waiting_->number.value};
     if (links_.size() == 1 && !links_[0]->can_take(number)) break;
     send_on(*std::exchange(waiting_, std::nullopt));
     ++sent;
   }
-  if (sent != 0) spool_.catalog().need({done(), read_});
+  if (sent != 0) consumer_.need(done());
   return sent;
 }
 
 void Upstream::send_on(LogReader::Entry entry) {
-  const LogPosition begin = waiting_begin_;
-  read_ = {begin.epoch, begin.sequence.after(entry.batch->size())};
+  const LogPosition begin = begin_of(*entry.batch);
   cursor_.number = entry.number.after(1);
   if (links_.size() > 1) return send_split(*entry.batch, begin);
   const BatchNumber number{entry.number.value};
@@ -216,7 +201,7 @@ bool Upstream::anything_under_way() const {
 }
 
 LogPosition Upstream::done() const {
-  LogPosition first = read_;
+  LogPosition first = waiting_ ? begin_of(*waiting_->batch) : consumer_.read();
   for (const auto& link : links_) {
     for (const UpstreamLink::UnderWay& batch : link->under_way()) {
       first = std::min(first, batch.begin);
@@ -234,14 +219,7 @@ void Upstream::save(Instant now) {
   if (links_.size() == 1 && !links_[0]->under_way().empty()) {
     cursor.number = {links_[0]->next_number().value - links_[0]->under_way().size()};
   }
-  if (cursor_file_->found() && cursor.position == cursor_file_->found()->position &&
-      cursor.source == cursor_file_->found()->source) {
-    return;
-  }
-  spool_.catalog().need({cursor.position, read_});
-  if (auto saved = cursor_file_->save(cursor); !saved) {
-    XYLEM_LOG(warning, "upstream cursor: {}", saved.error().message);
-  }
+  consumer_.save(cursor);
 }
 
 void Upstream::say_who_is_there() {
@@ -264,9 +242,7 @@ void Upstream::say_who_is_there() {
 
 void Upstream::show() {
   say_who_is_there();
-  LogCatalog& catalog = spool_.catalog();
-  catalog.need({done(), read_});
-  const LogCatalog::Account account = catalog.account();
+  consumer_.need(done());
   std::uint64_t under_way = 0;
   std::uint64_t held_bytes = 0;
   for (std::size_t i = 0; i < links_.size(); ++i) {
@@ -279,9 +255,7 @@ void Upstream::show() {
                         link.under_way().size()});
   }
   if (waiting_) under_way += waiting_->batch->size();
-  ledger_.held = account.unread + under_way;
-  ledger_.dropped[static_cast<std::size_t>(DropReason::spool_quota)] = account.dropped;
-  ledger_.accepted = held_at_start_ + account.passed;
+  consumer_.account(ledger_, under_way);
   TapFigures figures;
   figures.ledger = ledger_;
   figures.held_bytes = held_bytes;
@@ -294,7 +268,7 @@ bool Upstream::has_work() {
   for (const auto& link : links_) {
     if (link->has_work()) return true;
   }
-  return all_want_more() && (waiting_ || reader_->has_more());
+  return all_want_more() && (waiting_ || consumer_.has_more());
 }
 
 void Upstream::wait_fds(std::vector<int>& fds) const {
@@ -307,7 +281,7 @@ Agent::Drain Upstream::drain(Instant now) {
   static_cast<void>(do_work(now));
   const bool anybody = std::any_of(links_.begin(), links_.end(),
                                    [](const auto& link) { return link->link().is_welcome(); });
-  const bool empty = !waiting_ && !reader_->has_more() && !anything_under_way();
+  const bool empty = !waiting_ && !consumer_.has_more() && !anything_under_way();
   return empty || !anybody ? Drain::finished : Drain::unfinished;
 }
 

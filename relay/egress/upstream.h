@@ -14,8 +14,7 @@
 #include "relay/codec/event_hostname.h"
 #include "relay/egress/upstream_link.h"
 #include "relay/pipeline/tap_board.h"
-#include "relay/spool/cursor_file.h"
-#include "relay/spool/spool.h"
+#include "relay/spool/log_consumer.h"
 
 namespace xylem {
 
@@ -42,7 +41,7 @@ class Upstream final : public Agent {
   // Reads the cursor. Errors: io, no_space.
   [[nodiscard]] Result<void> open();
   // The newest record number that the cursor knows of.
-  [[nodiscard]] RecordNumber newest() const { return cursor_.number; }
+  [[nodiscard]] RecordNumber newest() const { return consumer_.cursor().number; }
 
   [[nodiscard]] std::string_view name() const override { return "upstream"; }
   [[nodiscard]] Result<void> on_start() override;
@@ -70,7 +69,7 @@ class Upstream final : public Agent {
   };
 
   [[nodiscard]] std::size_t read_log(Instant now);
-  [[nodiscard]] bool next_entry();
+  [[nodiscard]] bool has_entry();
   [[nodiscard]] bool all_want_more() const;
   void send_on(LogReader::Entry entry);
   void send_split(const Batch& batch, const LogPosition& begin);
@@ -89,18 +88,13 @@ class Upstream final : public Agent {
 
   Options options_;
   Context& context_;
-  Spool& spool_;
   const Clock& clock_;
   DistinctLog log_;
   std::mt19937_64 random_;
-  std::optional<CursorFile> cursor_file_;
-  CursorFile::Cursor cursor_;
+  LogConsumer consumer_;
+  CursorFile::Cursor cursor_;  // `number` is that of the next record to be sent on
   Instant saved_at_;
-
-  std::unique_ptr<LogReader> reader_;
-  LogPosition read_;                         // behind the last record that was sent on
   std::optional<LogReader::Entry> waiting_;  // the next, while it cannot be sent on
-  LogPosition waiting_begin_;
   std::vector<std::unique_ptr<UpstreamLink>> links_;
   std::vector<bool> connected_;  // as it was last said
   std::vector<Instant> welcome_at_;
@@ -113,7 +107,6 @@ class Upstream final : public Agent {
   std::optional<std::size_t> returning_;  // waits for the others to have everything
   EventHostname hostname_;
 
-  std::uint64_t held_at_start_ = 0;
   Ledger ledger_;
   std::uint64_t delivered_bytes_ = 0;
   std::uint64_t moves_ = 0;
