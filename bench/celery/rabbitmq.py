@@ -6,12 +6,14 @@
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 
 SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server'
+CTL = '/usr/lib/rabbitmq/bin/rabbitmqctl'
 START_SECONDS = 60
 
 
@@ -26,14 +28,27 @@ def installed():
 
 
 class RabbitMQ:
-    """Plain settings: classic queues, no plug-ins, no limits but the defaults."""
+    """Plain settings: classic queues, no plug-ins, no limits but the defaults.
 
-    def __init__(self):
+    Arguments:
+        certificates: a folder with ca.pem, server.pem and server-key.pem: TLS as well.
+    """
+
+    def __init__(self, certificates=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='xylem-rabbitmq-'))
         self.port, self._epmd_port, distribution = free_port(), free_port(), free_port()
         self.amqp_url = f'amqp://guest:guest@127.0.0.1:{self.port}//'
+        settings = ['log.file.level = error', 'disk_free_limit.absolute = 10MB']
+        if certificates:
+            self.tls_port = free_port()
+            settings += [f'listeners.ssl.default = 127.0.0.1:{self.tls_port}',
+                         f'ssl_options.cacertfile = {certificates}/ca.pem',
+                         f'ssl_options.certfile = {certificates}/server.pem',
+                         f'ssl_options.keyfile = {certificates}/server-key.pem',
+                         'ssl_options.verify = verify_peer',
+                         'ssl_options.fail_if_no_peer_cert = true']
         (self.folder / 'plugins').write_text('[].')
-        (self.folder / 'rabbitmq.conf').write_text('log.file.level = error\n')
+        (self.folder / 'rabbitmq.conf').write_text('\n'.join(settings) + '\n')
         self._environment = dict(
             os.environ, HOME=str(self.folder), ERL_EPMD_PORT=str(self._epmd_port),
             ERL_EPMD_ADDRESS='127.0.0.1', RABBITMQ_NODENAME=f'bench{self.port}@localhost',
@@ -46,7 +61,7 @@ class RabbitMQ:
 
     def __enter__(self):
         try:
-            self._start()
+            self.start()
         except BaseException:
             self.close()
             raise
@@ -55,14 +70,24 @@ class RabbitMQ:
     def __exit__(self, *_):
         self.close()
 
-    def _start(self):
-        log = (self.folder / 'start.log').open('wb')
+    def start(self):
+        """Also again, after `kill`."""
+        self.begin()
+        self.await_ready()
+
+    def begin(self):
+        """Starts it, and does not wait."""
+        (self.folder / 'pid').unlink(missing_ok=True)
+        log = (self.folder / 'start.log').open('ab')
         with log:
             # Ours in the foreground; the server would leave one running behind it.
-            self._epmd = subprocess.Popen(['epmd', '-port', str(self._epmd_port)],
-                                          env=self._environment, stdout=log, stderr=log)
+            if self._epmd is None:
+                self._epmd = subprocess.Popen(['epmd', '-port', str(self._epmd_port)],
+                                              env=self._environment, stdout=log, stderr=log)
             self._server = subprocess.Popen([SERVER], env=self._environment, stdout=log,
                                             stderr=log, stdin=subprocess.DEVNULL)
+
+    def await_ready(self):
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self._server.poll() is not None or time.monotonic() > deadline:
@@ -82,9 +107,27 @@ class RabbitMQ:
         except OSError:
             return False
 
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    def kill(self):
+        """As a machine that loses power would end it."""
+        self.signal(signal.SIGKILL)
+        self._server.wait(20)
+        self.pid = None
+
+    def ctl(self, *arguments):
+        """``rabbitmqctl ARGUMENTS``; what it prints."""
+        done = subprocess.run([CTL, '-q', *map(str, arguments)], env=self._environment,
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, f'rabbitmqctl {arguments}: {done.stdout} {done.stderr}'
+        return done.stdout
+
     def close(self):
-        for end in (lambda: self.pid and os.kill(self.pid, 15), lambda: self._server.wait(20),
-                    lambda: self._server.kill(), lambda: self._server.wait(5),
+        for end in (lambda: self.pid and os.kill(self.pid, signal.SIGCONT),
+                    lambda: self.pid and os.kill(self.pid, signal.SIGTERM),
+                    lambda: self._server.wait(20), lambda: self._server.kill(),
+                    lambda: self._server.wait(5),
                     lambda: self._epmd.terminate(), lambda: self._epmd.wait(5)):
             try:
                 end()

@@ -29,6 +29,7 @@ void add_record(CLI::App& app, Run& run);
 void add_replay(CLI::App& app, Run& run);
 void add_route(CLI::App& app, Run& run);
 void add_check(CLI::App& app, Run& run);
+void add_control(CLI::App& app, Run& run);
 void add_spool(CLI::App& app, Run& run);
 void add_bench(CLI::App& app, Run& run);
 

@@ -17,6 +17,8 @@ std::string_view name_of(DropReason reason) {
     case DropReason::spool_damaged: return "spool_damaged";
     case DropReason::too_large: return "too_large";
     case DropReason::stale: return "stale";
+    case DropReason::unroutable: return "unroutable";
+    case DropReason::invalid: return "invalid";
   }
   return "unknown";
 }

@@ -16,9 +16,11 @@ enum class DropReason : std::uint8_t {
   spool_quota,      // the spool had no room, and its policy let go of it
   spool_damaged,    // the spool could not give it back
   too_large,        // the relay upstream takes no batch as large
-  stale,            // publish: a heartbeat that came too late to mean that anybody lives
+  stale,            // a heartbeat that came too late to mean that anybody lives
+  unroutable,       // AMQP: the broker had no queue for it
+  invalid,          // AMQP: a worker's event that could stop Celery's workers
 };
-inline constexpr std::size_t kDropReasonCount = 9;
+inline constexpr std::size_t kDropReasonCount = 11;
 [[nodiscard]] std::string_view name_of(DropReason reason);
 
 // A tap's account of every event that was offered to it, in events. It balances at any time:

@@ -18,6 +18,8 @@ std::string_view name_of(Refusal refusal) {
     case Refusal::key_mismatch: return "key_mismatch";
     case Refusal::wrong_identifier: return "wrong_identifier";
     case Refusal::malformed_batch: return "malformed_batch";
+    case Refusal::content_type: return "content_type";
+    case Refusal::loop: return "loop";
   }
   return "unknown";
 }

@@ -23,8 +23,10 @@ enum class Refusal : std::uint8_t {
   key_mismatch,      // the key frame is not the key that the event's own type makes
   wrong_identifier,  // one frame, but no XYB1 batch
   malformed_batch,   // the FlatBuffers verifier or our own bounds say no
+  content_type,      // AMQP: pickle, YAML, compressed, or what else is not decoded here
+  loop,              // AMQP: a relay had published it
 };
-inline constexpr std::size_t kRefusalCount = 14;
+inline constexpr std::size_t kRefusalCount = 16;
 
 // The label in metrics and logs.
 [[nodiscard]] std::string_view name_of(Refusal refusal);

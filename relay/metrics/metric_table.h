@@ -59,12 +59,22 @@ enum class Metric : std::uint8_t {
   upstream_resent,
   upstream_unacked_batches,
   upstream_moves,
+  amqp_connected,
+  amqp_connections,
+  amqp_failures,
+  amqp_blocked,
+  amqp_published,
+  amqp_unconfirmed,
+  amqp_nacked,
+  amqp_republished,
+  amqp_unacked,
+  amqp_repeated,
   agent_heartbeat_age,
   agent_cycles,
   agent_missed_wakeups,
   reloads,
 };
-inline constexpr std::size_t kMetricCount = 51;
+inline constexpr std::size_t kMetricCount = 61;
 
 enum class MetricType : std::uint8_t { counter, gauge };
 

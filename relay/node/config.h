@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "relay/amqp/amqp_sink.h"
+#include "relay/amqp/amqp_source.h"
 #include "relay/base/clock.h"
 #include "relay/base/log.h"
 #include "relay/base/result.h"
@@ -31,6 +33,12 @@ struct Config {
   LogWriter::Options spool;
   SpoolAgent::Options spool_agent;
   Upstream::Options upstream;
+  // The broker that both bridges go to; `url` as it was given, and empty for none.
+  std::string amqp_url;
+  std::string amqp_password_file;
+  BrokerOptions amqp;
+  AmqpSource::Options amqp_source;
+  AmqpSink::Options amqp_sink;
   HttpServer::Options http;
   std::size_t ring_batches = 256;
   std::size_t threads = 1;  // 2: intake and egress on threads of their own

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "relay/node/config.h"
+#include "relay/node/bridge_options.h"
 
 namespace xylem {
 namespace {
@@ -84,10 +84,12 @@ void check_config(const Config& config, std::vector<Problem>& problems) {
                                         {"http.listen", config.http.listen}};
   for (const Endpoint& endpoint : endpoints) check_endpoint(endpoint, config.insecure, problems);
   check_for_twins(endpoints, problems);
-  if (config.push.listen.empty() && config.acked.listen.empty()) {
+  if (config.push.listen.empty() && config.acked.listen.empty() &&
+      !config.amqp_source.is_wanted()) {
     problems.push_back({"push.listen", "no source listens, so no event could ever come in"});
   }
   check_spool(config, problems);
+  check_bridges(config, problems);
   const Admission::Options& admission = config.push.admission;
   if (admission.limits.event_bytes_max > admission.limits.message_bytes_max) {
     problems.push_back({"push.event_bytes_max", "is larger than push.message_bytes_max"});

@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "relay/base/log.h"
-#include "relay/node/option_table.h"
+#include "relay/node/bridge_options.h"
 
 namespace xylem {
 namespace {
@@ -63,6 +63,7 @@ class Loader {
   // check_config names options; people want the place.
   void check() {
     std::vector<Problem> found;
+    resolve_broker(config, found);
     check_config(config, found);
     for (Problem& problem : found) {
       const auto place = wheres.find(problem.where);
@@ -116,6 +117,13 @@ class Loader {
       return;
     }
     const std::string key = text.substr(0, equals);
+    if (key == "amqp.url" && says_password(text)) {
+      problems.push_back(
+          {"--set " + key,
+           "a password on the command line can be read by everybody, with ps; put it "
+           "into amqp.password_file, or the URL into XYLEM_AMQP_URL"});
+      return;
+    }
     set(key, value_of(std::string_view(text).substr(equals + 1)), "--set " + key);
   }
 

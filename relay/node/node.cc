@@ -14,6 +14,8 @@ namespace xylem {
 namespace {
 
 constexpr Duration kHeartbeatAgeMax = std::chrono::seconds(5);
+// A call to a broker that takes nothing lasts for ten seconds at most, a connect for some answers.
+constexpr Duration kBrokerAgeMax = std::chrono::seconds(20);
 constexpr Duration kStallMax = std::chrono::seconds(2);
 constexpr Duration kHurryInterval = std::chrono::milliseconds(50);
 constexpr Duration kLateGrace =
@@ -65,6 +67,7 @@ Result<std::unique_ptr<Node>> Node::open(Config config, const Clock& clock) {
   if (made->spool_) {
     if (auto added = made->add_spool(); !added) return tl::unexpected(added.error());
   }
+  if (auto added = made->add_amqp(); !added) return tl::unexpected(added.error());
   return made;
 }
 
@@ -76,6 +79,7 @@ Node::Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool
       started_(clock.now()),
       push_edge_("push", config_.ring_batches),
       acked_edge_("acked", config_.ring_batches),
+      amqp_edge_("amqp", config_.ring_batches),
       publish_edge_("publish", config_.ring_batches),
       stream_edge_("stream", config_.ring_batches),
       spool_edge_("spool", config_.ring_batches),
@@ -84,7 +88,7 @@ Node::Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool
              clock),
       publish_(config_.publish, context_, publish_edge_),
       stream_(config_.stream, context_, stream_edge_, epoch_, clock, log_of(spool_.get())),
-      pipeline_(epoch_, clock, {&push_edge_, &acked_edge_}, sinks()),
+      pipeline_(epoch_, clock, sources(), sinks()),
       http_(config_.http, *this) {
   const auto thread = [&](const char* name, std::vector<Agent*> agents) {
     threads_.push_back(std::make_unique<AgentRunner>(name, std::move(agents), clock));
@@ -114,19 +118,57 @@ Result<void> Node::add_spool() {
     newest = upstream_->newest();
   }
   spool_agent_.emplace(config_.spool_agent, *spool_, newest, log_progress_, spool_edge_, clock_);
-  const auto thread = [&](const char* name, Agent& agent) {
-    threads_.push_back(std::make_unique<AgentRunner>(name, std::vector<Agent*>{&agent}, clock_));
-    return threads_.back().get();
-  };
-  spool_thread_ = thread("spool", *spool_agent_);
+  spool_thread_ = add_thread("spool", *spool_agent_);
   spool_edge_.join(intake().doorbell(), spool_thread_->doorbell());
   spool_agent_->wake(intake().doorbell());
   if (&egress() != &intake()) spool_agent_->wake(egress().doorbell());
   if (upstream_) {
-    upstream_thread_ = thread("upstream", *upstream_);
+    upstream_thread_ = add_thread("upstream", *upstream_);
     spool_agent_->wake(upstream_thread_->doorbell());
   }
   return {};
+}
+
+AgentRunner* Node::add_thread(const char* name, Agent& agent) {
+  threads_.push_back(std::make_unique<AgentRunner>(name, std::vector<Agent*>{&agent}, clock_));
+  return threads_.back().get();
+}
+
+// One connection each way: a broker that is short of memory stops reading from those that publish.
+Result<void> Node::add_amqp() {
+  BrokerOptions broker = config_.amqp;
+  const std::string host = host_name();
+  std::vector<BrokerPulse*> pulses;
+  if (config_.amqp_source.is_wanted()) {
+    broker.name = fmt::format("xylem source on {}", host);
+    AmqpSource::Options options = config_.amqp_source;
+    options.admission = config_.push.admission;
+    broker.message_bytes_max = options.admission.limits.message_bytes_max;
+    amqp_source_ = std::make_unique<AmqpSource>(
+        options, broker, amqp_edge_, spool_ ? &log_progress_ : nullptr, clock_, random_seed());
+    amqp_source_thread_ = add_thread("amqp-source", *amqp_source_);
+    amqp_edge_.join(amqp_source_thread_->doorbell(), intake().doorbell());
+    if (spool_agent_) spool_agent_->wake(amqp_source_thread_->doorbell());
+    pulses.push_back(&amqp_source_->link().pulse());
+  }
+  if (config_.amqp_sink.is_wanted()) {
+    broker.name = fmt::format("xylem sink on {}", host);
+    XYLEM_TRY(amqp_sink_,
+              AmqpSink::open(config_.amqp_sink, broker, *spool_, clock_, random_seed()));
+    amqp_sink_thread_ = add_thread("amqp-sink", *amqp_sink_);
+    spool_agent_->wake(amqp_sink_thread_->doorbell());
+    pulses.push_back(&amqp_sink_->link().pulse());
+  }
+  if (pulses.empty()) return {};
+  amqp_watch_.emplace(std::move(pulses));
+  amqp_watch_thread_ = add_thread("amqp-watch", *amqp_watch_);
+  return {};
+}
+
+std::vector<SourceEdge*> Node::sources() {
+  std::vector<SourceEdge*> all{&push_edge_, &acked_edge_};
+  if (config_.amqp_source.is_wanted()) all.push_back(&amqp_edge_);
+  return all;
 }
 
 std::vector<SinkEdge*> Node::sinks() {
@@ -143,23 +185,28 @@ Node::~Node() {
 Result<void> Node::start() {
   running_ = true;
   Result<void> started;
-  for (AgentRunner* own : {upstream_thread_, spool_thread_}) {
+  for (AgentRunner* own :
+       {amqp_watch_thread_, amqp_sink_thread_, upstream_thread_, spool_thread_}) {
     if (started && own != nullptr) started = own->start();
   }
   if (started && &egress() != &intake()) started = egress().start();
   if (started) started = http_.start();
   if (started) started = intake().start();
+  if (started && amqp_source_thread_ != nullptr) started = amqp_source_thread_->start();
   if (!started) static_cast<void>(stop(clock_.now(), [] { return true; }));
   return started;
 }
 
 std::vector<std::pair<AgentRunner*, Agent*>> Node::in_flow_order() {
-  std::vector<std::pair<AgentRunner*, Agent*>> order{
-      {&intake(), &push_}, {&intake(), &acked_}, {&intake(), &pipeline_}};
+  std::vector<std::pair<AgentRunner*, Agent*>> order{{&intake(), &push_}, {&intake(), &acked_}};
+  if (amqp_source_) order.emplace_back(amqp_source_thread_, amqp_source_.get());
+  order.emplace_back(&intake(), &pipeline_);
   if (spool_agent_) order.emplace_back(spool_thread_, &*spool_agent_);
   order.emplace_back(&egress(), &publish_);
   order.emplace_back(&egress(), &stream_);
   if (upstream_) order.emplace_back(upstream_thread_, &*upstream_);
+  if (amqp_sink_) order.emplace_back(amqp_sink_thread_, amqp_sink_.get());
+  if (amqp_watch_) order.emplace_back(amqp_watch_thread_, &*amqp_watch_);
   return order;
 }
 
@@ -231,6 +278,11 @@ Samples Node::samples() const {
     spool_agent_->sample(samples, clock_.wall_us());
   }
   if (upstream_) upstream_->sample(samples, clock_.wall_us());
+  if (amqp_source_) {
+    amqp_edge_.sample(samples);
+    amqp_source_->sample(samples);
+  }
+  if (amqp_sink_) amqp_sink_->sample(samples, clock_.wall_us());
   for (const auto& thread : threads_) thread->sample(samples);
   samples.push_back({Metric::reloads, static_cast<double>(reloads_done_), {{"outcome", "done"}}});
   samples.push_back(
@@ -242,7 +294,8 @@ std::vector<Check> Node::liveness() const {
   std::vector<Check> checks;
   for (const auto& runner : threads_) {
     const double age = std::chrono::duration<double>(runner->heartbeat_age()).count();
-    const bool alive = runner->heartbeat_age() < kHeartbeatAgeMax;
+    const bool to_broker = runner.get() == amqp_source_thread_ || runner.get() == amqp_sink_thread_;
+    const bool alive = runner->heartbeat_age() < (to_broker ? kBrokerAgeMax : kHeartbeatAgeMax);
     checks.push_back({"thread " + runner->name(), alive,
                       alive ? "" : fmt::format("has not finished a cycle for {:.1f} s", age)});
   }
@@ -256,6 +309,11 @@ std::vector<Check> Node::readiness() const {
     const std::string trouble = spool_agent_->trouble();
     checks.push_back({"spool takes events", trouble.empty(), trouble});
   }
+  const auto add_bridge = [&](const char* name, const std::string& trouble) {
+    checks.push_back({name, trouble.empty(), trouble});
+  };
+  if (amqp_source_) add_bridge("amqp source takes events", amqp_source_->link().trouble());
+  if (amqp_sink_) add_bridge("amqp sink publishes", amqp_sink_->link().trouble());
   const Duration stalled = pipeline_.stalled_for(clock_.now());
   const bool flows = stalled < kStallMax;
   checks.push_back(
@@ -276,6 +334,7 @@ std::vector<TapBoard::Row> Node::taps() const {
   add(stream_.board());
   if (spool_agent_) add(spool_agent_->board());
   if (upstream_) add(upstream_->board());
+  if (amqp_sink_) add(amqp_sink_->board());
   return rows;
 }
 

@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "relay/agent/agent_runner.h"
+#include "relay/amqp/amqp_sink.h"
+#include "relay/amqp/amqp_source.h"
+#include "relay/amqp/broker_watch.h"
 #include "relay/base/clock.h"
 #include "relay/egress/publish_egress.h"
 #include "relay/egress/stream_egress.h"
@@ -37,12 +40,12 @@ struct StopReport {
 // One running relay: builds what the configuration asks for, starts it, stops it. The graph is
 // here, in one place, and no behaviour:
 //
-//   push ──┐                                ┌─ publish
-//   acked ─┴─► pipeline ══ ring per sink ══►┼─ stream
-//                                           └─ spool ══ log ══► upstream
+//   push ─────────┐                                ┌─ publish
+//   acked ────────┼─► pipeline ══ ring per sink ══►┼─ stream
+//   amqp source ══┘                                └─ spool ══ log ══► upstream, or amqp sink
 //
-// on one thread, or, left and right of the rings, on two (docs/decisions/0006); spool and upstream
-// have one each, because disks block.
+// on one thread, or, left and right of the rings, on two (docs/decisions/0006); spool, upstream and
+// the AMQP bridges have one each, because disks and librabbitmq block.
 //
 // All methods from one thread; RelayView's from any.
 class Node final : public RelayView {
@@ -75,6 +78,9 @@ class Node final : public RelayView {
  private:
   Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool> spool);
   [[nodiscard]] Result<void> add_spool();
+  [[nodiscard]] Result<void> add_amqp();
+  [[nodiscard]] AgentRunner* add_thread(const char* name, Agent& agent);
+  [[nodiscard]] std::vector<SourceEdge*> sources();
   [[nodiscard]] std::vector<SinkEdge*> sinks();
   [[nodiscard]] std::vector<std::pair<AgentRunner*, Agent*>> in_flow_order();
   [[nodiscard]] AgentRunner& intake() { return *threads_.front(); }
@@ -90,6 +96,7 @@ class Node final : public RelayView {
 
   SourceEdge push_edge_;
   SourceEdge acked_edge_;
+  SourceEdge amqp_edge_;
   SinkEdge publish_edge_;
   SinkEdge stream_edge_;
   SinkEdge spool_edge_;
@@ -100,9 +107,15 @@ class Node final : public RelayView {
   PipelineAgent pipeline_;
   std::optional<SpoolAgent> spool_agent_;
   std::optional<Upstream> upstream_;
+  std::unique_ptr<AmqpSink> amqp_sink_;      // or none
+  std::unique_ptr<AmqpSource> amqp_source_;  // likewise
+  std::optional<BrokerWatch> amqp_watch_;
   std::vector<std::unique_ptr<AgentRunner>> threads_;
   AgentRunner* spool_thread_ = nullptr;     // or none
-  AgentRunner* upstream_thread_ = nullptr;  // likewise
+  AgentRunner* upstream_thread_ = nullptr;  // likewise, and those below
+  AgentRunner* amqp_source_thread_ = nullptr;
+  AgentRunner* amqp_sink_thread_ = nullptr;
+  AgentRunner* amqp_watch_thread_ = nullptr;
   HttpServer http_;
 
   std::atomic<bool> running_{false};

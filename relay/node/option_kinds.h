@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "relay/base/limits.h"
+#include "relay/event/topic_filter.h"
 #include "relay/node/option_table.h"
 
 // The kinds of options: each is a pair of functions over a place in Config, one that reads a value
@@ -166,6 +167,59 @@ OptionRow choice(std::string_view key, std::string_view kind, std::string_view s
           [place, name](const Config& config) {
             return toml_text(name(place(const_cast<Config&>(config))));
           }};
+}
+
+template <class Place>
+OptionRow truth(std::string_view key, std::string_view sentence, Place place) {
+  return {key,
+          "true or false",
+          sentence,
+          false,
+          [place](Config& config, const OptionValue& value) -> Result<void> {
+            XYLEM_TRY(const std::string given, one_text(value));
+            if (given != "true" && given != "false") {
+              return fail(ErrorCode::bad_configuration,
+                          fmt::format("'{}' is not true or false", given));
+            }
+            place(config) = given == "true";
+            return {};
+          },
+          [place](const Config& config) {
+            return std::string(place(const_cast<Config&>(config)) ? "true" : "false");
+          }};
+}
+
+template <class Place, class Check>
+OptionRow texts(std::string_view key, std::string_view kind, std::string_view sentence, Place place,
+                Check check) {
+  return {key,
+          kind,
+          sentence,
+          false,
+          [place, check](Config& config, const OptionValue& value) -> Result<void> {
+            std::vector<std::string> given = value.texts;
+            if (given.size() == 1 && given.front().empty()) given.clear();
+            if (auto fine = check(given); !fine) return fine;
+            place(config) = std::move(given);
+            return {};
+          },
+          [place](const Config& config) {
+            std::vector<std::string> quoted;
+            for (const std::string& one : place(const_cast<Config&>(config))) {
+              quoted.push_back(toml_text(one));
+            }
+            return fmt::format("[{}]", fmt::join(quoted, ", "));
+          }};
+}
+
+template <class Place>
+OptionRow patterns(std::string_view key, std::string_view sentence, Place place) {
+  return texts(key, "list of topic patterns", sentence, place,
+               [](const std::vector<std::string>& given) -> Result<void> {
+                 XYLEM_TRY(const TopicFilter filter, TopicFilter::parse(given));
+                 static_cast<void>(filter);
+                 return {};
+               });
 }
 
 template <class Place>

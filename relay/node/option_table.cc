@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "relay/node/bridge_options.h"
 #include "relay/node/option_kinds.h"
 
 namespace xylem {
@@ -208,8 +209,8 @@ void add_the_rest(std::vector<OptionRow>& rows) {
 
 std::vector<OptionRow> make_table() {
   std::vector<OptionRow> rows;
-  for (const auto add :
-       {add_push, add_acked, add_publish, add_stream, add_spool, add_upstream, add_the_rest})
+  for (const auto add : {add_push, add_acked, add_publish, add_stream, add_spool, add_upstream,
+                         add_bridge_options, add_the_rest})
     add(rows);
   return rows;
 }

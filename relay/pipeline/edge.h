@@ -79,8 +79,14 @@ class Edge {
     stamped_.batches += batches;
     stamped_.last = last.value;
     stamped_shown_.publish(stamped_);
+    if (stamp_awaited_.exchange(false, std::memory_order_seq_cst)) producer_->ring();
   }
   [[nodiscard]] Stamped stamped() const { return stamped_shown_.read(); }
+  // Says that the producer will sleep until so many batches are stamped; false if they are already.
+  [[nodiscard]] bool await_stamped(std::uint64_t batches) {
+    stamp_awaited_.exchange(true, std::memory_order_seq_cst);
+    return stamped().batches < batches;
+  }
 
   // Any thread; the count is of a moment ago.
   void sample(Samples& samples) const {
@@ -100,6 +106,7 @@ class Edge {
   Doorbell* producer_ = nullptr;
   Doorbell* consumer_ = nullptr;
   std::atomic<bool> producer_waits_{false};
+  std::atomic<bool> stamp_awaited_{false};
   Stamped stamped_;
   Published<Stamped> stamped_shown_;
 };

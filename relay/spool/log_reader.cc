@@ -92,7 +92,8 @@ std::optional<LogReader::Entry> LogReader::next() {
     const RecordHeader& header = (*record)->header;
     if (!is_wanted(header)) continue;
     Entry entry{header.number, view_trusted(std::move((*record)->payload), header.length)};
-    entry.batch->set_origin({header.source, header.batch});
+    entry.batch->set_origin(
+        {header.source, header.batch, false, std::int64_t{header.age_ms} * 1000});
     from_ = {segment_->header().epoch, header.first.after(header.events)};
     return entry;
   }

@@ -16,6 +16,10 @@ namespace {
 constexpr std::size_t kSourcesMax = 65'536;
 constexpr std::array<std::byte, 8> kPadding{};
 
+std::uint32_t milliseconds_of(std::int64_t us) {
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(us / 1000, 0, UINT32_MAX));
+}
+
 }  // namespace
 
 std::string_view name_of(SpoolOverflow overflow) {
@@ -177,6 +181,7 @@ Result<void> LogWriter::write(std::span<const BatchRef> group) {
     header.received_us = batch->received_us();
     header.source = batch->origin().source;
     header.batch = batch->origin().number;
+    header.age_ms = milliseconds_of(batch->origin().age_us);
     const auto place = at.first(kRecordHeaderBytes);
     write_record_header(header, batch->frame(), seed, place);
     at = at.subspan(kRecordHeaderBytes);

@@ -121,7 +121,7 @@ void write_record_header(const RecordHeader& header, std::span<const std::byte> 
       .put(header.source.value)
       .put(header.batch.value)
       .put(header.events)
-      .put(std::uint32_t{0});
+      .put(header.age_ms);
   const std::uint32_t crc = checksum(out, payload, seed);
   std::memcpy(out.data() + 4, &crc, sizeof crc);
 }
@@ -141,6 +141,7 @@ std::optional<RecordHeader> read_record_header(std::span<const std::byte> bytes)
   header.source = {in.get<std::uint64_t>()};
   header.batch = {in.get<std::uint64_t>()};
   header.events = in.get<std::uint32_t>();
+  header.age_ms = in.get<std::uint32_t>();
   const bool known = kind >= static_cast<std::uint16_t>(RecordKind::batch) &&
                      kind <= static_cast<std::uint16_t>(RecordKind::end);
   if (!known || header.length > kRecordBytesMax) return std::nullopt;

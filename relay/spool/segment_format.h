@@ -53,6 +53,7 @@ struct RecordHeader {
   // Which batch of which source it was, if it came over an acked link.
   SourceId source;
   BatchNumber batch;
+  std::uint32_t age_ms = 0;  // how long it had been on its way when the relay took it in
 };
 inline constexpr std::size_t kRecordHeaderBytes = 64;
 inline constexpr std::uint32_t kRecordBytesMax = std::uint32_t{1} << 30;

@@ -15,7 +15,7 @@ TEST(Refusal, HasADistinctLabelForEveryReason) {
 }
 
 TEST(Refusal, IsCountedToItsLastReason) {
-  EXPECT_EQ(static_cast<std::size_t>(Refusal::malformed_batch) + 1, kRefusalCount);
+  EXPECT_EQ(static_cast<std::size_t>(Refusal::loop) + 1, kRefusalCount);
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "relay/node/option_table.h"
+
 namespace xylem {
 namespace {
 
@@ -112,6 +114,58 @@ TEST_F(ConfigTest, RefusesImpossibleCombinations) {
   EXPECT_NE(
       problems_of("[push]\nevent_bytes_max = '2MiB'\n").find("larger than push.message_bytes_max"),
       std::string::npos);
+}
+
+TEST_F(ConfigTest, HoldsTheBridgesAgainstTheRest) {
+  EXPECT_NE(problems_of("[amqp_source]\nexchange = 'celeryev'\n").find("set amqp.url"),
+            std::string::npos);
+  const std::string sink = "[amqp]\nurl = 'amqp://localhost'\n[amqp_sink]\nexchange = 'e'\n";
+  EXPECT_NE(problems_of(sink).find("relay.toml:4: amqp_sink.exchange: takes a spool"),
+            std::string::npos);
+  const std::string spooled = sink + "[spool]\ndirectory = '/x'\n";
+  EXPECT_EQ(problems_of(spooled), "");
+  EXPECT_NE(problems_of(spooled + "[upstream]\nconnect = 'tcp://127.0.0.1:1'\n")
+                .find("cannot go with upstream.connect"),
+            std::string::npos);
+  EXPECT_NE(problems_of(spooled + "[amqp_source]\nexchange = 'e'\n").find("round and round"),
+            std::string::npos);
+  EXPECT_NE(problems_of("[amqp]\nurl = 'amqp://localhost'\n[amqp_source]\nexchange = 'e'\n"
+                        "level = 'written'\n")
+                .find("'written' takes a spool"),
+            std::string::npos);
+  EXPECT_NE(problems_of("[amqp_sink]\npatterns = ['a', 'b#c']\n").find("relay.toml:2: "),
+            std::string::npos);
+  EXPECT_NE(problems_of("[amqp_sink]\non_connect = ['shutdown']\n").find("heartbeat, enable_"),
+            std::string::npos);
+}
+
+TEST_F(ConfigTest, KeepsABrokersPasswordToItself) {
+  sources_.environment = {"XYLEM_AMQP_URL=amqp://me:secret@localhost"};
+  const auto config = load("");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->amqp.url.password, "secret");
+  EXPECT_EQ(effective_toml(*config).find("secret"), std::string::npos);
+  sources_ = {};
+  sources_.assignments = {"amqp.url=amqp://me:secret@localhost"};
+  EXPECT_NE(problems_of("").find("password on the command line"), std::string::npos);
+  EXPECT_EQ(problems_of("").find("secret"), std::string::npos);
+  sources_ = {};
+  std::ofstream(folder_ + "/password") << "from a file\n";
+  const auto filed =
+      load("[amqp]\nurl = 'amqp://me@localhost'\npassword_file = '" + folder_ + "/password'\n");
+  ASSERT_TRUE(filed);
+  EXPECT_EQ(filed->amqp.url.password, "from a file");
+  EXPECT_NE(problems_of("[amqp]\npassword_file = '/nowhere'\n").find("cannot be read"),
+            std::string::npos);
+}
+
+TEST_F(ConfigTest, SendsNoPasswordInTheClear) {
+  EXPECT_NE(problems_of("[amqp]\nurl = 'amqp://rabbit.example'\n").find("write amqps://"),
+            std::string::npos);
+  EXPECT_EQ(problems_of("[amqp]\nurl = 'amqps://rabbit.example'\n"), "");
+  EXPECT_NE(problems_of("[amqp]\nurl = 'amqps://rabbit.example'\nverify = false\n")
+                .find("anybody could be the broker"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -116,12 +116,13 @@ TEST_F(LogReaderTest, HasNoMoreAtTheEndOfALogThatDoesNotGrow) {
 
 TEST_F(LogReaderTest, TellsWhoseBatchItWas) {
   log.open();
-  static_cast<void>(log.append(1, {{95}, {12}, false, 0}));
+  static_cast<void>(log.append(1, {{95}, {12}, false, 7'000'999}));
   const auto reader = log.spool->reader();
   reader->seek({}, {});
   const auto entry = reader->next();
   EXPECT_EQ(entry->batch->origin().source, SourceId{95});
   EXPECT_EQ(entry->batch->origin().number, BatchNumber{12});
+  EXPECT_EQ(entry->batch->origin().age_us, 7'000'000) << "in milliseconds, in its file";
 }
 
 TEST_F(LogReaderTest, GivesWhatAListOfAllWouldGive) {

@@ -52,6 +52,7 @@ RecordHeader record_of(std::size_t length) {
   header.received_us = -3;
   header.source = {95};
   header.batch = {8};
+  header.age_ms = 4001;
   return header;
 }
 
@@ -68,6 +69,7 @@ TEST(RecordHeader, IsReadAsItWasWritten) {
   EXPECT_EQ(read.received_us, -3);
   EXPECT_EQ(read.source, SourceId{95});
   EXPECT_EQ(read.batch, BatchNumber{8});
+  EXPECT_EQ(read.age_ms, 4001u);
   EXPECT_TRUE(record_is_sound(bytes, payload, seed_of(kSegment)));
 }
 

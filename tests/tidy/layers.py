@@ -19,7 +19,7 @@ PINNED = {
     r"spdlog/": {"base"},
     r"httplib": {"http"},
     r"CLI/": {"cli"},
-    r"nlohmann/": {"http", "cli"},
+    r"nlohmann/": {"http", "cli", "amqp"},
     r"amqp|rabbitmq-c/": {"amqp"},
     r"sqlite3": {"celery"},
     r"ncurses|curses": {"cli"},

@@ -1,0 +1,257 @@
+#include "relay/amqp/amqp_sink.h"
+
+#include <fmt/format.h>
+
+#include "relay/codec/shaped_batch.h"
+
+namespace xylem {
+namespace {
+
+constexpr const char* kCursorName = "amqp.cursor";
+
+std::string target_of(const AmqpSink::Options& options) {
+  return options.exchange.empty() ? options.queue : options.exchange;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<AmqpSink>> AmqpSink::open(const Options& options,
+                                                 const BrokerOptions& broker, Spool& spool,
+                                                 const Clock& clock, std::uint64_t seed) {
+  XYLEM_TRY(TopicFilter filter, TopicFilter::parse(options.patterns));
+  std::vector<ControlCommand> on_connect;
+  for (const std::string& name : options.on_connect) {
+    XYLEM_TRY(const ControlCommand command, parse_control_command(name));
+    on_connect.push_back(command);
+  }
+  std::unique_ptr<AmqpSink> made(
+      new AmqpSink(options, broker, std::move(filter), std::move(on_connect), spool, clock, seed));
+  if (auto opened = made->consumer_.open(); !opened) return tl::unexpected(opened.error());
+  return made;
+}
+
+AmqpSink::AmqpSink(const Options& options, const BrokerOptions& broker, TopicFilter filter,
+                   std::vector<ControlCommand> on_connect, Spool& spool, const Clock& clock,
+                   std::uint64_t seed)
+    : options_(options),
+      clock_(clock),
+      on_connect_(std::move(on_connect)),
+      link_(broker, "sink", clock, seed),
+      consumer_(spool, kCursorName),
+      packer_({filter, options.format, options.worker_events, options.heartbeat_interval,
+               options.list_events_max, options.list_bytes_max},
+              clock),
+      window_(options.window) {
+  entry_ = board_.add(target_of(options_), filter.name(),
+                      std::string(xylem::name_of(spool.options().overflow)));
+}
+
+Result<void> AmqpSink::on_start() {
+  begin_ = consumer_.cursor().position;
+  consumer_.start();
+  show();
+  return {};
+}
+
+Result<void> AmqpSink::prepare(BrokerConnection& connection) {
+  if (!options_.exchange.empty()) {
+    XYLEM_TRY(const bool there, connection.exchange_exists(options_.exchange));
+    if (!there) {
+      XYLEM_LOG(info, "amqp sink makes the exchange '{}', as Celery would", options_.exchange);
+      auto made = connection.declare_exchange(options_.exchange,
+                                              BrokerConnection::ExchangeKind::topic, true);
+      if (!made) return made;
+    }
+  } else {
+    XYLEM_TRY(const bool there, connection.queue_exists(options_.queue));
+    if (!there) {
+      return fail(ErrorCode::refused,
+                  fmt::format("there is no queue '{}'; what kind it is to be, and how large, is "
+                              "yours to say: make it first",
+                              options_.queue));
+    }
+  }
+  for (const ControlCommand command : on_connect_) {
+    if (auto told = broadcast(connection, command); !told) return told;
+  }
+  window_.begin_again();
+  return connection.select_confirms();
+}
+
+std::size_t AmqpSink::do_work(Instant now) {
+  BrokerConnection* connection =
+      link_.connect_if_due(now, [this](BrokerConnection& made) { return prepare(made); });
+  std::size_t work = 0;
+  if (connection != nullptr) work += listen(*connection, now);
+  if ((connection = link_.connection()) != nullptr) work += publish(*connection, now);
+  // What waits longest is in memory, so that its age is known.
+  if (window_.empty() && pack_next(now)) ++work;
+  const bool due = now - saved_at_ >= kSaveInterval;
+  if (due) save(now);
+  if (work != 0 || due) show();
+  return work;
+}
+
+std::size_t AmqpSink::listen(BrokerConnection& connection, Instant now) {
+  for (std::size_t heard = 0;; ++heard) {
+    auto frame = connection.next();
+    if (!frame) {
+      give_up(frame.error());
+      return heard;
+    }
+    if (*frame) {
+      on_frame(**frame, now);
+      continue;
+    }
+    const auto oldest = window_.oldest_sent();
+    if (oldest && !link_.blocked() && now - *oldest > options_.confirm_timeout) {
+      give_up({ErrorCode::timed_out, "the broker confirms nothing"});
+    }
+    return heard;
+  }
+}
+
+void AmqpSink::on_frame(const BrokerFrame& frame, Instant now) {
+  if (const auto* confirm = std::get_if<Confirm>(&frame)) {
+    window_.on_confirm(confirm->tag, confirm->multiple, confirm->acked, now);
+  } else if (const auto* returned = std::get_if<Returned>(&frame)) {
+    window_.on_returned(returned->message_id);
+  } else if (const auto* blocked = std::get_if<Blocked>(&frame)) {
+    link_.set_blocked(blocked->why.empty() ? "it does not say why" : blocked->why);
+  } else if (std::holds_alternative<Unblocked>(frame)) {
+    link_.set_blocked("");
+  }
+}
+
+// A message at a time, and only while the socket takes it at once: librabbitmq would wait.
+std::size_t AmqpSink::publish(BrokerConnection& connection, Instant now) {
+  std::size_t sent = 0;
+  while (sent < kMessagesPerTurn && !link_.blocked() && window_.open()) {
+    const PackedMessage* message = window_.next(now, clock_.wall_us());
+    if (message == nullptr) {
+      if (!window_.all_sent() || !pack_next(now)) break;
+      continue;
+    }
+    if (!connection.writable()) break;
+    if (auto done = publish_one(connection, *message); !done) {
+      give_up(done.error());
+      break;
+    }
+    window_.sent(now);
+    ++sent;
+  }
+  return sent;
+}
+
+Result<void> AmqpSink::publish_one(BrokerConnection& connection, const PackedMessage& message) {
+  OutgoingMessage out;
+  const bool to_queue = options_.exchange.empty();
+  out.exchange = options_.exchange;
+  out.routing_key = to_queue ? options_.queue : message.routing_key;
+  out.body = message.body;
+  out.hostname = message.hostname;
+  out.message_id = message.message_id;
+  out.app_id = kAppId;
+  out.persistent = out.mandatory = options_.format == AmqpFormat::single;
+  return connection.publish(out);
+}
+
+// The messages of the next batch of the log; false if there is none.
+bool AmqpSink::pack_next(Instant now) {
+  const auto entry = consumer_.next();
+  if (!entry) return false;
+  const std::unique_ptr<Batch> plain = entry->batch->is_shaped() ? expand(*entry->batch) : nullptr;
+  if (plain) plain->set_origin(entry->batch->origin());
+  const Batch& batch = plain ? *plain : *entry->batch;
+  for (const EventEntry& event : batch.entries()) {
+    read_events_ += LogPosition{batch.epoch(), batch.sequence_of(event)} >= begin_;
+  }
+  packer_.pack(batch, begin_, now, clock_.wall_us(), packed_);
+  for (PackedMessage& message : packed_) window_.add(std::move(message));
+  packed_.clear();
+  return true;
+}
+
+void AmqpSink::give_up(const Error& error) {
+  link_.lost(error);
+  window_.begin_again();
+}
+
+LogPosition AmqpSink::done() const { return window_.first().value_or(consumer_.read()); }
+
+void AmqpSink::save(Instant now) {
+  saved_at_ = now;
+  CursorFile::Cursor cursor = consumer_.cursor();
+  cursor.position = done();
+  consumer_.save(cursor);
+}
+
+void AmqpSink::show() {
+  consumer_.need(done());
+  const EventPacker::Counts& packed = packer_.counts();
+  const ConfirmWindow::Counts& sent = window_.counts();
+  Ledger ledger;
+  ledger.delivered = sent.events;
+  ledger.filtered = packed.filtered;
+  const auto dropped = [&](DropReason reason) -> std::uint64_t& {
+    return ledger.dropped[static_cast<std::size_t>(reason)];
+  };
+  dropped(DropReason::stale) = packed.stale + sent.stale;
+  dropped(DropReason::invalid) = packed.refused;
+  dropped(DropReason::unroutable) = sent.unroutable;
+  const std::uint64_t settled = ledger.delivered + ledger.filtered + ledger.dropped_total();
+  consumer_.account(ledger, read_events_ - settled);
+  TapFigures figures;
+  figures.ledger = ledger;
+  figures.held_bytes = window_.bytes();
+  figures.delivered_bytes = sent.bytes;
+  figures.oldest_held_us = window_.oldest_us();
+  entry_->figures.publish(figures);
+  shown_.publish({sent, window_.outstanding()});
+}
+
+bool AmqpSink::has_work() {
+  BrokerConnection* connection = link_.connection();
+  if (connection == nullptr || link_.blocked() || !window_.open()) return false;
+  return (window_.has_unsent() || (window_.all_sent() && consumer_.has_more())) &&
+         connection->writable();
+}
+
+void AmqpSink::wait_fds(std::vector<int>& fds) const {
+  const BrokerConnection* connection = link_.connection();
+  if (connection != nullptr) fds.push_back(connection->fd());
+}
+
+Agent::Drain AmqpSink::drain(Instant now) {
+  static_cast<void>(do_work(now));
+  const bool somebody = link_.connection() != nullptr && !link_.blocked();
+  const bool empty = window_.empty() && !consumer_.has_more();
+  return empty || !somebody ? Drain::finished : Drain::unfinished;
+}
+
+std::uint64_t AmqpSink::on_stop() {
+  save(clock_.now());
+  show();
+  const std::uint64_t held = entry_->figures.read().ledger.held;
+  if (held != 0) {
+    XYLEM_LOG(info, "amqp sink: {} events stay in the spool, to be published after the next start",
+              held);
+  }
+  link_.close();
+  return 0;
+}
+
+void AmqpSink::sample(Samples& samples, std::int64_t now_us) const {
+  board_.sample(samples, now_us);
+  link_.sample(samples);
+  const Shown shown = shown_.read();
+  const auto add = [&](Metric metric, std::uint64_t value) {
+    samples.push_back({metric, static_cast<double>(value), {}});
+  };
+  add(Metric::amqp_published, shown.counts.messages);
+  add(Metric::amqp_unconfirmed, shown.outstanding);
+  add(Metric::amqp_nacked, shown.counts.nacked);
+  add(Metric::amqp_republished, shown.counts.resent);
+}
+
+}  // namespace xylem

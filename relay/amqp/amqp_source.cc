@@ -1,0 +1,258 @@
+#include "relay/amqp/amqp_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "relay/amqp/amqp_sink.h"
+#include "relay/amqp/msgpack.h"
+
+namespace xylem {
+namespace {
+
+enum class Content : std::uint8_t { json, msgpack, other };
+
+Content content_of(const Delivery& delivery) {
+  if (!delivery.compression.empty()) return Content::other;
+  if (delivery.content_type == "application/json") return Content::json;
+  if (delivery.content_type == "application/x-msgpack") return Content::msgpack;
+  return Content::other;
+}
+
+// Of a message's body: what tells a message that came twice from two that are alike.
+std::size_t print_of(const Delivery& delivery) {
+  return std::hash<std::string>{}(delivery.body) ^ std::hash<std::string>{}(delivery.routing_key);
+}
+
+}  // namespace
+
+AmqpSource::AmqpSource(Options options, const BrokerOptions& broker, SourceEdge& edge,
+                       const LogProgress* log, const Clock& clock, std::uint64_t seed)
+    : options_(std::move(options)),
+      log_progress_(log),
+      edge_(edge),
+      outbox_(edge),
+      admission_(options_.admission, *this, *this),
+      log_(clock),
+      link_(broker, "source", clock, seed) {
+  if (options_.queue.empty()) options_.queue = "xylem." + options_.exchange;
+}
+
+// Nothing of Celery's is declared anew: what is there is used as it is, and only what is not there
+// is made, with Kombu's arguments (celery#1947: other arguments close the channel).
+Result<void> AmqpSource::prepare(BrokerConnection& connection) {
+  XYLEM_TRY(const bool has_exchange, connection.exchange_exists(options_.exchange));
+  if (!has_exchange) {
+    XYLEM_LOG(info, "amqp source makes the exchange '{}', as Celery would", options_.exchange);
+    auto made =
+        connection.declare_exchange(options_.exchange, BrokerConnection::ExchangeKind::topic, true);
+    if (!made) return made;
+  }
+  XYLEM_TRY(const bool has_queue, connection.queue_exists(options_.queue));
+  if (!has_queue) {
+    auto made = connection.declare_queue(options_.queue, options_.queue_bytes_max);
+    if (!made) return made;
+  }
+  for (const std::string& pattern : options_.patterns) {
+    if (auto bound = connection.bind(options_.queue, options_.exchange, pattern); !bound) {
+      return bound;
+    }
+  }
+  return connection.consume(options_.queue, options_.prefetch);
+}
+
+std::size_t AmqpSource::do_work(Instant now) {
+  std::size_t work = settle() + outbox_.flush();
+  BrokerConnection* connection =
+      link_.connect_if_due(now, [this](BrokerConnection& made) { return prepare(made); });
+  take_waiting();
+  if (connection != nullptr) work += read(*connection, true);
+  reject_refused();
+  admission_.flush();
+  for (auto one = unstamped_.rbegin(); one != unstamped_.rend() && one->pushed == kNotHandedOn;
+       ++one) {
+    one->pushed = outbox_.batches();
+  }
+  outbox_.ring();
+  if (work != 0) show();
+  return work;
+}
+
+// Also while there is no room for more, so that heartbeats go on: what comes waits here then, and
+// is never more than the prefetch.
+std::size_t AmqpSource::read(BrokerConnection& connection, bool take_in) {
+  std::size_t heard = 0;
+  for (; heard < kMessagesPerTurn; ++heard) {
+    auto frame = connection.next();
+    if (!frame) {
+      give_up(frame.error());
+      break;
+    }
+    if (!*frame) break;
+    if (take_in) on_frame(**frame);
+    if (link_.connection() == nullptr) break;
+  }
+  return heard;
+}
+
+void AmqpSource::on_frame(BrokerFrame& frame) {
+  if (std::holds_alternative<Cancelled>(frame)) {
+    return give_up({ErrorCode::refused, fmt::format("the queue '{}' was deleted", options_.queue)});
+  }
+  auto* delivery = std::get_if<Delivery>(&frame);
+  if (delivery == nullptr) return;
+  ++figures_.source.messages;
+  figures_.source.bytes += delivery->body.size();
+  waiting_.push_back(std::move(*delivery));
+  take_waiting();
+}
+
+// Before anything behind them is acknowledged, which would be for them as well.
+void AmqpSource::reject_refused() {
+  for (const std::uint64_t tag : std::exchange(rejected_, {})) {
+    BrokerConnection* connection = link_.connection();
+    if (connection == nullptr) return;
+    if (auto told = connection->reject(tag); !told) give_up(told.error());
+  }
+}
+
+void AmqpSource::take_waiting() {
+  for (; !waiting_.empty() && outbox_.has_room(); waiting_.pop_front()) take(waiting_.front());
+}
+
+void AmqpSource::take(Delivery& delivery) {
+  const auto refuse = [&](Refusal why) {
+    admission_.figures().refuse(why);
+    on_refused(why, delivery.routing_key, delivery.body.size());
+    rejected_.push_back(delivery.tag);
+  };
+  if (delivery.too_large) return refuse(Refusal::message_too_large);
+  if (delivery.app_id == kAppId) return refuse(Refusal::loop);
+  const Content content = content_of(delivery);
+  if (content == Content::other || (content == Content::msgpack && !options_.msgpack)) {
+    return refuse(Refusal::content_type);
+  }
+  const std::size_t print = print_of(delivery);
+  if (is_known(delivery)) {
+    ++figures_.repeated;
+  } else if (content == Content::json) {
+    // A list's key says nothing, and an event's own type says where it belongs.
+    admission_.admit_json("", delivery.body);
+  } else {
+    auto json = json_of_msgpack(delivery.body);
+    if (!json) return refuse(Refusal::malformed_json);
+    admission_.admit_json("", *json);
+  }
+  unstamped_.push_back({delivery.tag, kNotHandedOn, print});
+}
+
+bool AmqpSource::is_known(const Delivery& delivery) {
+  if (!delivery.redelivered || known_.empty()) return false;
+  const auto known = known_.find(print_of(delivery));
+  if (known == known_.end()) return false;
+  if (--known->second == 0) known_.erase(known);
+  return true;
+}
+
+Sequence AmqpSource::safe() const {
+  switch (options_.level) {
+    case AckLevel::received: return {UINT64_MAX};
+    case AckLevel::written: return log_progress_->written();
+    case AckLevel::synced: return log_progress_->synced();
+  }
+  return {};
+}
+
+// Acknowledges what has come far enough since.
+std::size_t AmqpSource::settle() {
+  std::size_t moved = 0;
+  const auto stamped = edge_.stamped();
+  for (; !unstamped_.empty() && unstamped_.front().pushed <= stamped.batches; ++moved) {
+    stamped_.push_back({unstamped_.front().tag, {stamped.last}, unstamped_.front().print});
+    unstamped_.pop_front();
+  }
+  std::uint64_t last_tag = 0;
+  for (const Sequence far = safe(); !stamped_.empty() && stamped_.front().last <= far; ++moved) {
+    last_tag = stamped_.front().tag;
+    stamped_.pop_front();
+  }
+  BrokerConnection* connection = link_.connection();
+  if (last_tag != 0 && connection != nullptr) {
+    if (auto told = connection->ack(last_tag); !told) give_up(told.error());
+  }
+  return moved;
+}
+
+// The broker gives again what was not acknowledged; of that, what was taken in is known.
+void AmqpSource::give_up(const Error& error) {
+  if (link_.connection() == nullptr) return;
+  link_.lost(error);
+  waiting_.clear();
+  rejected_.clear();
+  known_.clear();
+  for (const Pending& taken : unstamped_) ++known_[taken.print];
+  for (const Stamped& taken : stamped_) ++known_[taken.print];
+  unstamped_.clear();
+  stamped_.clear();
+}
+
+void AmqpSource::on_refused(Refusal why, std::string_view key, std::size_t bytes) {
+  log_.warn(fmt::format("amqp {}", name_of(why)),
+            fmt::format("amqp source refused {} bytes under key '{}': {}", bytes, printable(key),
+                        name_of(why)));
+}
+
+void AmqpSource::on_batch(std::unique_ptr<Batch> batch) {
+  batch->set_origin({{}, {}, options_.level == AckLevel::synced, 0});
+  outbox_.push(std::move(batch));
+}
+
+bool AmqpSource::has_work() {
+  if (!unstamped_.empty() && !edge_.await_stamped(unstamped_.front().pushed)) return true;
+  if (!stamped_.empty() && stamped_.front().last <= safe()) return true;
+  return (!outbox_.empty() || !waiting_.empty()) && !outbox_.await_room();
+}
+
+void AmqpSource::wait_fds(std::vector<int>& fds) const {
+  const BrokerConnection* connection = link_.connection();
+  if (connection != nullptr) fds.push_back(connection->fd());
+}
+
+Agent::Drain AmqpSource::drain(Instant) {
+  static_cast<void>(outbox_.flush());
+  outbox_.ring();
+  static_cast<void>(settle());
+  if (BrokerConnection* connection = link_.connection()) {
+    static_cast<void>(read(*connection, false));
+  }
+  show();
+  const bool all_done = unstamped_.empty() && stamped_.empty();
+  return all_done || link_.connection() == nullptr ? Drain::finished : Drain::unfinished;
+}
+
+// What is not acknowledged is the broker's still, so nothing is left behind here.
+std::uint64_t AmqpSource::on_stop() {
+  show();
+  link_.close();
+  return 0;
+}
+
+void AmqpSource::show() {
+  figures_.pending = unstamped_.size() + stamped_.size() + waiting_.size();
+  Figures shown = figures_;
+  const SourceFigures& admitted = admission_.figures();
+  shown.source.accepted_events = admitted.accepted_events;
+  shown.source.refused = admitted.refused;
+  shown_.publish(shown);
+}
+
+void AmqpSource::sample(Samples& samples) const {
+  const Figures shown = shown_.read();
+  shown.source.sample("amqp", samples);
+  link_.sample(samples);
+  samples.push_back({Metric::amqp_unacked, static_cast<double>(shown.pending), {}});
+  samples.push_back({Metric::amqp_repeated, static_cast<double>(shown.repeated), {}});
+}
+
+}  // namespace xylem

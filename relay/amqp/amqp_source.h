@@ -1,0 +1,107 @@
+#pragma once
+
+#include <deque>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "relay/agent/agent.h"
+#include "relay/amqp/broker_link.h"
+#include "relay/codec/control_codec.h"
+#include "relay/ingest/admission.h"
+#include "relay/ingest/source_outbox.h"
+#include "relay/pipeline/log_progress.h"
+
+namespace xylem {
+
+// Takes the events of a broker's exchange in, through a queue of its own (docs/amqp.md), and
+// acknowledges them to the broker once they have reached the level that is wanted. What it does not
+// decode is refused and counted.
+class AmqpSource final : public Agent, Admission::Refused, Admission::Outlet {
+ public:
+  struct Options {
+    std::string exchange;
+    std::string queue;  // empty: xylem.<exchange>
+    std::uint64_t queue_bytes_max = std::uint64_t{256} << 20;
+    std::vector<std::string> patterns{"#"};
+    std::uint16_t prefetch = 200;  // messages under way that are not acknowledged
+    AckLevel level = AckLevel::received;
+    bool msgpack = false;  // taken, else refused
+    Admission::Options admission;
+    [[nodiscard]] bool is_wanted() const { return !exchange.empty(); }
+  };
+  // All must outlive the agent. `log` is nullptr in a relay without a spool.
+  AmqpSource(Options options, const BrokerOptions& broker, SourceEdge& edge, const LogProgress* log,
+             const Clock& clock, std::uint64_t seed);
+
+  [[nodiscard]] std::string_view name() const override { return "amqp source"; }
+  [[nodiscard]] Result<void> on_start() override { return {}; }
+  [[nodiscard]] std::size_t do_work(Instant now) override;
+  [[nodiscard]] bool has_work() override;
+  void wait_fds(std::vector<int>& fds) const override;
+  // Takes nothing more in, and is finished when all that was taken is acknowledged.
+  [[nodiscard]] Drain drain(Instant now) override;
+  [[nodiscard]] std::uint64_t on_stop() override;
+
+  // Any thread.
+  void sample(Samples& samples) const;
+  [[nodiscard]] BrokerLink& link() { return link_; }
+  [[nodiscard]] const BrokerLink& link() const { return link_; }
+
+ private:
+  static constexpr std::size_t kMessagesPerTurn = 256;
+
+  static constexpr std::uint64_t kNotHandedOn = UINT64_MAX;
+  // A delivery that was handed on: done once the pipeline has stamped `pushed` batches of our edge,
+  // and the log has come to where the last of them ended.
+  struct Pending {
+    std::uint64_t tag = 0;
+    std::uint64_t pushed = kNotHandedOn;
+    std::size_t print = 0;  // of its body
+  };
+  struct Figures {
+    SourceFigures source;
+    std::uint64_t pending = 0;
+    std::uint64_t repeated = 0;
+  };
+
+  [[nodiscard]] Result<void> prepare(BrokerConnection& connection);
+  [[nodiscard]] std::size_t read(BrokerConnection& connection, bool take_in);
+  void on_frame(BrokerFrame& frame);
+  void take(Delivery& delivery);
+  void take_waiting();
+  void reject_refused();
+  [[nodiscard]] bool is_known(const Delivery& delivery);
+  [[nodiscard]] std::size_t settle();
+  [[nodiscard]] Sequence safe() const;
+  void give_up(const Error& error);
+  void show();
+
+  void on_refused(Refusal why, std::string_view key, std::size_t bytes) override;
+  void on_batch(std::unique_ptr<Batch> batch) override;
+
+  Options options_;
+  const LogProgress* log_progress_;
+  SourceEdge& edge_;
+  SourceOutbox outbox_;
+  Admission admission_;
+  DistinctLog log_;
+  BrokerLink link_;
+  // Each bounded by the prefetch.
+  std::deque<Delivery> waiting_;  // came while the pipeline had no room
+  std::deque<Pending> unstamped_;
+  struct Stamped {
+    std::uint64_t tag = 0;
+    Sequence last;
+    std::size_t print = 0;
+  };
+  std::deque<Stamped> stamped_;
+  std::vector<std::uint64_t> rejected_;
+  // Taken in and not acknowledged when a connection ended: they come again, and are known then.
+  std::unordered_map<std::size_t, std::uint32_t> known_;
+  std::string json_;  // of a message in another format
+  Figures figures_;
+  Published<Figures> shown_;
+};
+
+}  // namespace xylem

@@ -1,0 +1,320 @@
+#include "relay/amqp/broker_connection.h"
+
+#include <amqp.h>
+#include <amqp_ssl_socket.h>
+#include <amqp_tcp_socket.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+
+#include "relay/amqp/frame_reader.h"
+#include "relay/base/log.h"
+#include "relay/base/version.h"
+
+namespace xylem {
+namespace {
+
+constexpr int kFrameBytesMax = 131'072;  // RabbitMQ's own default
+constexpr int kChannelsMax = 64;         // numbers of which a life uses one after the other
+constexpr int kSendBufferBytes = 1 << 20;
+constexpr unsigned kUnackedMs = 15'000;  // then the kernel gives a dead peer up
+constexpr const char* kSystemTrust = "/etc/ssl/certs/ca-certificates.crt";
+constexpr std::int64_t kQueueExpiresMs = 24 * 3600 * 1000;
+constexpr std::uint16_t kNotFound = 404;
+
+amqp_table_entry_t entry_of(const char* key, bool value) {
+  amqp_table_entry_t entry{};
+  entry.key = amqp_cstring_bytes(key);
+  entry.value.kind = AMQP_FIELD_KIND_BOOLEAN;
+  entry.value.value.boolean = value ? 1 : 0;
+  return entry;
+}
+amqp_table_entry_t entry_of(const char* key, std::string_view value) {
+  amqp_table_entry_t entry{};
+  entry.key = amqp_cstring_bytes(key);
+  entry.value.kind = AMQP_FIELD_KIND_UTF8;
+  entry.value.value.bytes = bytes_of(value);
+  return entry;
+}
+amqp_table_entry_t entry_of(const char* key, std::int64_t value) {
+  amqp_table_entry_t entry{};
+  entry.key = amqp_cstring_bytes(key);
+  entry.value.kind = AMQP_FIELD_KIND_I64;
+  entry.value.value.i64 = value;
+  return entry;
+}
+
+timeval timeval_of(Duration duration) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+  return {us / 1'000'000, us % 1'000'000};
+}
+
+Error error_of(std::string_view what, int status) {
+  const auto code = status == AMQP_STATUS_TIMEOUT ? ErrorCode::timed_out : ErrorCode::io;
+  return {code, fmt::format("{}: {}", what, amqp_error_string2(status))};
+}
+
+// What a call that waits for an answer came to. A channel or connection that the broker closed says
+// why, in `close_code`.
+Result<void> outcome_of(std::string_view what, const amqp_rpc_reply_t& reply,
+                        std::uint16_t& close_code) {
+  close_code = 0;
+  if (reply.reply_type == AMQP_RESPONSE_NORMAL) return {};
+  if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION) {
+    return tl::unexpected(error_of(what, reply.library_error));
+  }
+  if (reply.reply_type != AMQP_RESPONSE_SERVER_EXCEPTION) {
+    return fail(ErrorCode::io, fmt::format("{}: the connection ended", what));
+  }
+  std::string_view text;
+  if (reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD) {
+    const auto& close = *static_cast<const amqp_channel_close_t*>(reply.reply.decoded);
+    close_code = close.reply_code;
+    text = text_of(close.reply_text);
+  } else if (reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
+    const auto& close = *static_cast<const amqp_connection_close_t*>(reply.reply.decoded);
+    close_code = close.reply_code;
+    text = text_of(close.reply_text);
+  }
+  return fail(ErrorCode::refused,
+              fmt::format("{}: the broker says {} {}", what, close_code, printable(text, 300)));
+}
+
+}  // namespace
+
+BrokerConnection::BrokerConnection(BrokerPulse& pulse)
+    : pulse_(pulse), state_(amqp_new_connection()) {}
+
+BrokerConnection::~BrokerConnection() {
+  pulse_.watch(-1);
+  amqp_destroy_connection(state_);
+}
+
+Result<std::unique_ptr<BrokerConnection>> BrokerConnection::open(const BrokerOptions& options,
+                                                                 BrokerPulse& pulse) {
+  std::unique_ptr<BrokerConnection> made(new BrokerConnection(pulse));
+  if (auto connected = made->connect(options); !connected) {
+    return fail(connected.error().code,
+                fmt::format("{}: {}", options.url.text(), connected.error().message));
+  }
+  return made;
+}
+
+Result<void> BrokerConnection::connect(const BrokerOptions& options) {
+  if (state_ == nullptr) return fail(ErrorCode::io, "no memory for a connection");
+  reader_ = std::make_unique<FrameReader>(options.message_bytes_max);
+  const timeval timeout = timeval_of(options.answer_timeout);
+  amqp_set_handshake_timeout(state_, &timeout);
+  amqp_set_rpc_timeout(state_, &timeout);
+  if (auto opened = open_socket(options); !opened) return opened;
+  pulse_.watch(fd());
+  if (auto done = log_in(options); !done) return done;
+  return open_channel();
+}
+
+Result<void> BrokerConnection::open_socket(const BrokerOptions& options) {
+  const BrokerUrl& url = options.url;
+  amqp_socket_t* socket = url.tls ? amqp_ssl_socket_new(state_) : amqp_tcp_socket_new(state_);
+  if (socket == nullptr) return fail(ErrorCode::io, "no memory for a socket");
+  if (url.tls) {
+    // None but those after TLS 1.1; librabbitmq alone would allow it (pitfalls §3.7).
+    amqp_ssl_socket_set_ssl_versions(socket, AMQP_TLSv1_2, AMQP_TLSvLATEST);
+    amqp_ssl_socket_set_verify_peer(socket, options.verify);
+    amqp_ssl_socket_set_verify_hostname(socket, options.verify);
+    const std::string& trust = options.ca_file;
+    if (amqp_ssl_socket_set_cacert(socket, trust.empty() ? kSystemTrust : trust.c_str()) != 0) {
+      return fail(ErrorCode::io, fmt::format("cannot read the certificates of {}",
+                                             trust.empty() ? kSystemTrust : trust));
+    }
+    if (!options.cert_file.empty() &&
+        amqp_ssl_socket_set_key(socket, options.cert_file.c_str(), options.key_file.c_str()) != 0) {
+      return fail(ErrorCode::io, fmt::format("cannot use the certificate {} with the key {}",
+                                             options.cert_file, options.key_file));
+    }
+  }
+  const timeval timeout = timeval_of(options.answer_timeout);
+  const int status = amqp_socket_open_noblock(socket, url.host.c_str(), url.port, &timeout);
+  if (status != AMQP_STATUS_OK) return tl::unexpected(error_of("cannot connect", status));
+  const int size = kSendBufferBytes;
+  const unsigned unacked = kUnackedMs;
+  ::setsockopt(fd(), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+  ::setsockopt(fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked, sizeof unacked);
+  return {};
+}
+
+// Without these capabilities a deleted queue and a broker that takes nothing would stay unnoticed
+// (pitfalls §3.2).
+Result<void> BrokerConnection::log_in(const BrokerOptions& options) {
+  std::array<amqp_table_entry_t, 4> can{
+      entry_of("connection.blocked", true), entry_of("consumer_cancel_notify", true),
+      entry_of("basic.nack", true), entry_of("publisher_confirms", true)};
+  std::array<amqp_table_entry_t, 4> about{
+      entry_of("product", std::string_view("xylem")), entry_of("version", kVersion),
+      entry_of("connection_name", std::string_view(options.name)), amqp_table_entry_t{}};
+  about[3].key = amqp_cstring_bytes("capabilities");
+  about[3].value.kind = AMQP_FIELD_KIND_TABLE;
+  about[3].value.value.table = {static_cast<int>(can.size()), can.data()};
+  const amqp_table_t properties{static_cast<int>(about.size()), about.data()};
+  const auto heartbeat = std::chrono::duration_cast<std::chrono::seconds>(options.heartbeat);
+  const amqp_rpc_reply_t reply = amqp_login_with_properties(
+      state_, options.url.vhost.c_str(), kChannelsMax, kFrameBytesMax,
+      static_cast<int>(heartbeat.count()), &properties, AMQP_SASL_METHOD_PLAIN,
+      options.url.user.c_str(), options.url.password.c_str());
+  auto done = outcome_of("cannot log in", reply, last_close_code_);
+  logged_in_ = done.has_value();
+  return done;
+}
+
+// A number is used once: frames that were under way on a channel that was closed are not of the
+// next (pitfalls §3.4).
+Result<void> BrokerConnection::open_channel() {
+  if (++channel_ >= kChannelsMax) return fail(ErrorCode::io, "too many channels were closed");
+  amqp_channel_open(state_, channel_);
+  return last_answer("cannot open a channel");
+}
+
+Result<void> BrokerConnection::last_answer(std::string_view what) {
+  return outcome_of(what, amqp_get_rpc_reply(state_), last_close_code_);
+}
+
+// What is not there costs the channel.
+Result<bool> BrokerConnection::existence(std::string_view what) {
+  const auto there = last_answer(what);
+  if (there) return true;
+  if (last_close_code_ != kNotFound) return tl::unexpected(there.error());
+  amqp_channel_close_ok_t ok{};
+  amqp_send_method(state_, channel_, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
+  if (auto opened = open_channel(); !opened) return tl::unexpected(opened.error());
+  return false;
+}
+
+Result<bool> BrokerConnection::exchange_exists(const std::string& name) {
+  amqp_exchange_declare(state_, channel_, bytes_of(name), amqp_cstring_bytes("topic"), 1, 1, 0, 0,
+                        amqp_empty_table);
+  return existence(fmt::format("exchange '{}'", name));
+}
+
+Result<void> BrokerConnection::declare_exchange(const std::string& name, ExchangeKind kind,
+                                                bool durable) {
+  amqp_exchange_declare(state_, channel_, bytes_of(name),
+                        amqp_cstring_bytes(kind == ExchangeKind::topic ? "topic" : "fanout"), 0,
+                        durable, 0, 0, amqp_empty_table);
+  return last_answer(fmt::format("exchange '{}'", name));
+}
+
+Result<bool> BrokerConnection::queue_exists(const std::string& name) {
+  amqp_queue_declare(state_, channel_, bytes_of(name), 1, 1, 0, 0, amqp_empty_table);
+  return existence(fmt::format("queue '{}'", name));
+}
+
+Result<void> BrokerConnection::declare_queue(const std::string& name, std::uint64_t bytes_max) {
+  std::array<amqp_table_entry_t, 3> arguments{
+      entry_of("x-max-length-bytes", static_cast<std::int64_t>(bytes_max)),
+      entry_of("x-overflow", std::string_view("drop-head")),
+      entry_of("x-expires", kQueueExpiresMs)};
+  amqp_queue_declare(state_, channel_, bytes_of(name), 0, 1, 0, 0,
+                     {static_cast<int>(arguments.size()), arguments.data()});
+  return last_answer(fmt::format("queue '{}'", name));
+}
+
+Result<void> BrokerConnection::bind(const std::string& queue, const std::string& exchange,
+                                    const std::string& pattern) {
+  amqp_queue_bind(state_, channel_, bytes_of(queue), bytes_of(exchange), bytes_of(pattern),
+                  amqp_empty_table);
+  return last_answer(fmt::format("binding '{}' to '{}' by '{}'", queue, exchange, pattern));
+}
+
+Result<void> BrokerConnection::consume(const std::string& queue, std::uint16_t prefetch) {
+  amqp_basic_qos(state_, channel_, 0, prefetch, 0);
+  if (auto done = last_answer("prefetch"); !done) return done;
+  amqp_basic_consume(state_, channel_, bytes_of(queue), amqp_empty_bytes, 0, 0, 0,
+                     amqp_empty_table);
+  return last_answer(fmt::format("consuming queue '{}'", queue));
+}
+
+Result<void> BrokerConnection::select_confirms() {
+  amqp_confirm_select(state_, channel_);
+  return last_answer("publisher confirms");
+}
+
+Result<std::optional<BrokerFrame>> BrokerConnection::next() {
+  const BrokerPulse::Call call(pulse_);
+  for (;;) {
+    amqp_frame_t frame;
+    const timeval now{0, 0};
+    const int status = amqp_simple_wait_frame_noblock(state_, &frame, &now);
+    if (status == AMQP_STATUS_TIMEOUT) return std::nullopt;
+    if (status != AMQP_STATUS_OK) return tl::unexpected(error_of("the connection ended", status));
+    // Of a channel that was closed before this one.
+    const bool old = frame.channel != 0 && frame.channel != channel_;
+    Result<std::optional<BrokerFrame>> said;
+    if (!old) said = reader_->take(frame);
+    amqp_maybe_release_buffers(state_);
+    if (!said || *said) return said;
+  }
+}
+
+Result<void> BrokerConnection::publish(const OutgoingMessage& message) {
+  std::array<amqp_table_entry_t, 2> headers{};
+  int count = 0;
+  if (!message.hostname.empty()) headers[0] = entry_of("hostname", message.hostname), count = 1;
+  if (message.control) {
+    headers = {entry_of("clock", std::int64_t{1}), entry_of("expires", std::int64_t{0})};
+    count = 2;
+  }
+  amqp_basic_properties_t properties{};
+  properties._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_CONTENT_ENCODING_FLAG |
+                      AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG |
+                      AMQP_BASIC_PRIORITY_FLAG;
+  properties.content_type = bytes_of(message.content_type);
+  properties.content_encoding = amqp_cstring_bytes("utf-8");
+  properties.headers = {count, headers.data()};
+  properties.delivery_mode =
+      message.persistent ? AMQP_DELIVERY_PERSISTENT : AMQP_DELIVERY_NONPERSISTENT;
+  const auto add = [&](amqp_flags_t flag, std::string_view value, amqp_bytes_t& place) {
+    if (value.empty()) return;
+    properties._flags |= flag;
+    place = bytes_of(value);
+  };
+  add(AMQP_BASIC_MESSAGE_ID_FLAG, message.message_id, properties.message_id);
+  add(AMQP_BASIC_APP_ID_FLAG, message.app_id, properties.app_id);
+  const BrokerPulse::Call call(pulse_);
+  const int status = amqp_basic_publish(state_, channel_, bytes_of(message.exchange),
+                                        bytes_of(message.routing_key), message.mandatory, 0,
+                                        &properties, bytes_of(message.body));
+  if (status != AMQP_STATUS_OK) return tl::unexpected(error_of("cannot publish", status));
+  return {};
+}
+
+Result<void> BrokerConnection::ack(std::uint64_t tag) {
+  const BrokerPulse::Call call(pulse_);
+  const int status = amqp_basic_ack(state_, channel_, tag, 1);
+  if (status != AMQP_STATUS_OK) return tl::unexpected(error_of("cannot acknowledge", status));
+  return {};
+}
+
+Result<void> BrokerConnection::reject(std::uint64_t tag) {
+  const BrokerPulse::Call call(pulse_);
+  const int status = amqp_basic_reject(state_, channel_, tag, 0);
+  if (status != AMQP_STATUS_OK) return tl::unexpected(error_of("cannot reject", status));
+  return {};
+}
+
+int BrokerConnection::fd() const { return amqp_get_sockfd(state_); }
+
+bool BrokerConnection::writable() const {
+  pollfd wait{fd(), POLLOUT, 0};
+  return ::poll(&wait, 1, 0) == 1 && (wait.revents & POLLOUT) != 0;
+}
+
+void BrokerConnection::close() {
+  if (!std::exchange(logged_in_, false)) return;
+  const BrokerPulse::Call call(pulse_);
+  static_cast<void>(amqp_connection_close(state_, AMQP_REPLY_SUCCESS));
+}
+
+}  // namespace xylem

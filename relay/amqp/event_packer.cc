@@ -1,0 +1,181 @@
+#include "relay/amqp/event_packer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace xylem {
+namespace {
+
+constexpr std::string_view kTaskPrefix = "task.";
+constexpr std::string_view kWorkerPrefix = "worker.";
+// Celery takes a worker for dead after two heartbeat intervals of two seconds.
+constexpr std::int64_t kHeartbeatAgeMaxUs = 4'000'000;
+constexpr Duration kAlive = std::chrono::seconds(4);
+
+template <class Enum, std::size_t N>
+Result<Enum> parse_one_of(std::string_view name, const std::array<Enum, N>& all) {
+  std::string known;
+  for (const Enum value : all) {
+    if (name == name_of(value)) return value;
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", name_of(value));
+  }
+  return fail(ErrorCode::bad_configuration, fmt::format("'{}' is not one of {}", name, known));
+}
+
+}  // namespace
+
+std::string_view name_of(AmqpFormat format) {
+  return format == AmqpFormat::celery ? "celery" : "single";
+}
+
+Result<AmqpFormat> parse_amqp_format(std::string_view name) {
+  return parse_one_of(name, std::array{AmqpFormat::celery, AmqpFormat::single});
+}
+
+std::string_view name_of(WorkerEvents events) {
+  switch (events) {
+    case WorkerEvents::mirror: return "mirror";
+    case WorkerEvents::decimate: return "decimate";
+    case WorkerEvents::elect_only: return "elect_only";
+    case WorkerEvents::none: return "none";
+  }
+  return "unknown";
+}
+
+Result<WorkerEvents> parse_worker_events(std::string_view name) {
+  return parse_one_of(name, std::array{WorkerEvents::mirror, WorkerEvents::decimate,
+                                       WorkerEvents::elect_only, WorkerEvents::none});
+}
+
+void EventPacker::pack(const Batch& batch, const LogPosition& from, Instant now,
+                       std::int64_t wall_us, std::deque<PackedMessage>& out) {
+  const Moment moment{now, wall_us,
+                      batch.received_us() - batch.origin().age_us + kHeartbeatAgeMaxUs};
+  // A monitor cannot tell the past from the present, and Celery's State would mix them.
+  std::vector<bool> wanted;
+  for (const BatchKey& key : batch.keys()) {
+    wanted.push_back(!batch.is_replayed() && options_.filter.matches(key.text));
+  }
+  for (const EventEntry& entry : batch.entries()) {
+    const LogPosition at{batch.epoch(), batch.sequence_of(entry)};
+    if (at < from) continue;
+    const std::string_view key = batch.key_of(entry);
+    const std::string_view body = batch.body_of(entry);
+    if (!wanted[entry.key]) {
+      ++counts_.filtered;
+      continue;
+    }
+    if (key.starts_with(kWorkerPrefix)) {
+      finish_list(out);
+      pack_worker_event(key, body, at, moment, out);
+    } else if (options_.format == AmqpFormat::celery && key.starts_with(kTaskPrefix)) {
+      add_to_list(body, at, out);
+    } else {
+      finish_list(out);
+      out.push_back({std::string(key), std::string(body), "", "", 1, at, 0});
+    }
+    if (options_.format == AmqpFormat::single && !out.empty() && out.back().begin == at) {
+      out.back().message_id = fmt::format("{}:{}", at.epoch.value, at.sequence.value);
+    }
+  }
+  finish_list(out);
+  for (PackedMessage& message : out) message.received_us = batch.received_us();
+}
+
+void EventPacker::add_to_list(std::string_view body, const LogPosition& at,
+                              std::deque<PackedMessage>& out) {
+  const bool full = list_.events >= options_.list_events_max ||
+                    list_.body.size() + body.size() + 2 > options_.list_bytes_max;
+  if (list_.events != 0 && full) finish_list(out);
+  if (list_.events == 0) list_.begin = at;
+  list_.body += list_.events == 0 ? '[' : ',';
+  list_.body += body;
+  ++list_.events;
+}
+
+void EventPacker::finish_list(std::deque<PackedMessage>& out) {
+  if (list_.events == 0) return;
+  list_.body += ']';
+  list_.routing_key = "task.multi";
+  out.push_back(std::exchange(list_, {}));
+}
+
+void EventPacker::pack_worker_event(std::string_view key, std::string_view body,
+                                    const LogPosition& at, const Moment& moment,
+                                    std::deque<PackedMessage>& out) {
+  const auto event = read_worker_event(key, body);
+  if (!event) {
+    ++counts_.refused;
+    log_.warn("worker event", fmt::format("amqp sink refused '{}', which could stop Celery's "
+                                          "workers: {}: {}",
+                                          printable(key), event.error(), printable(body, 200)));
+    return;
+  }
+  const bool is_heartbeat = event->kind == WorkerEvent::Kind::heartbeat;
+  if (is_heartbeat && moment.wall_us > moment.stale_us) {
+    ++counts_.stale;
+    return;
+  }
+  if (!goes_on(*event, body, moment.now)) {
+    ++counts_.filtered;
+    return;
+  }
+  const bool is_election = event->kind == WorkerEvent::Kind::elect;
+  if (is_election && options_.worker_events == WorkerEvents::elect_only) {
+    announce_the_living(moment, at, out);
+  }
+  const bool rarer = is_heartbeat && options_.worker_events == WorkerEvents::decimate;
+  const double interval = std::chrono::duration<double>(options_.heartbeat_interval).count();
+  out.push_back({std::string(key), rarer ? with_freq(body, interval) : std::string(body),
+                 event->hostname, "", 1, at, is_heartbeat ? moment.stale_us : 0});
+}
+
+bool EventPacker::goes_on(const WorkerEvent& event, std::string_view body, Instant now) {
+  using Kind = WorkerEvent::Kind;
+  const bool is_heartbeat = event.kind == Kind::heartbeat;
+  switch (options_.worker_events) {
+    case WorkerEvents::mirror: return true;
+    case WorkerEvents::none: return false;
+    case WorkerEvents::decimate: {
+      if (!is_heartbeat) return true;
+      Worker& known = worker(event.hostname);
+      if (known.sent_at && now - *known.sent_at < options_.heartbeat_interval) return false;
+      known.sent_at = now;
+      return true;
+    }
+    case WorkerEvents::elect_only: {
+      if (event.kind == Kind::offline) workers_.erase(event.hostname);
+      if (is_heartbeat) {
+        Worker& known = worker(event.hostname);
+        known.heartbeat = body;
+        known.heard_at = now;
+      }
+      return event.kind == Kind::elect || event.kind == Kind::elect_ack;
+    }
+  }
+  return false;
+}
+
+// A worker counts the votes of those that it knows to be alive, and that it knows by their
+// heartbeats (celery/worker/consumer/gossip.py, on_elect_ack).
+void EventPacker::announce_the_living(const Moment& moment, const LogPosition& at,
+                                      std::deque<PackedMessage>& out) {
+  const Instant now = moment.now;
+  for (auto& [hostname, known] : workers_) {
+    const bool fresh = now - known.heard_at < kAlive;
+    const bool just_told = known.sent_at && now - *known.sent_at < kAlive / 2;
+    if (known.heartbeat.empty() || !fresh || just_told) continue;
+    known.sent_at = now;
+    out.push_back({"worker.heartbeat", known.heartbeat, hostname, "", 0, at, moment.stale_us});
+  }
+}
+
+EventPacker::Worker& EventPacker::worker(const std::string& hostname) {
+  if (workers_.size() >= kWorkersMax && !workers_.contains(hostname)) workers_.clear();
+  return workers_[hostname];
+}
+
+}  // namespace xylem

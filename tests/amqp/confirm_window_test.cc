@@ -1,0 +1,193 @@
+// Goal    what a broker has not confirmed is known, in order, whatever it answers and whenever the
+//         connection ends; and no event is counted twice.
+// Method  by example, and against a broker of the test's own that confirms, refuses and dies at
+//         random.
+
+#include "relay/amqp/confirm_window.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "tests/doubles/chance.h"
+#include "tests/doubles/manual_clock.h"
+
+namespace xylem {
+namespace {
+
+using std::chrono::seconds;
+
+PackedMessage message(std::uint64_t at, std::uint64_t events = 1) {
+  return {"k", "0123456789", "", "", events, {{1}, {at}}, 0, 0};
+}
+
+class ConfirmWindowTest : public ::testing::Test {
+ protected:
+  std::uint64_t send() {
+    const PackedMessage* next = window.next(clock.now(), clock.wall_us());
+    if (next == nullptr) return 0;
+    const std::uint64_t at = next->begin.sequence.value;
+    window.sent(clock.now());
+    return at;
+  }
+  std::uint64_t first() const { return window.first().value_or(LogPosition{}).sequence.value; }
+  void confirm(std::uint64_t tag, bool multiple = false, bool acked = true) {
+    window.on_confirm(tag, multiple, acked, clock.now());
+  }
+  testing::ManualClock clock;
+  ConfirmWindow window{{.messages_max = 3, .bytes_max = 1000}};
+};
+
+TEST_F(ConfirmWindowTest, MovesOnWithTheFirstThatIsNotConfirmed) {
+  for (std::uint64_t at : {1, 2, 3}) window.add(message(at));
+  EXPECT_EQ(send(), 1u);
+  EXPECT_EQ(send(), 2u);
+  EXPECT_EQ(send(), 3u);
+  confirm(2);
+  EXPECT_EQ(first(), 1u);
+  confirm(1);
+  EXPECT_EQ(first(), 3u);
+  confirm(3);
+  EXPECT_FALSE(window.first());
+  EXPECT_EQ(window.counts().events, 3u);
+  EXPECT_EQ(window.counts().bytes, 30u);
+}
+
+TEST_F(ConfirmWindowTest, TakesAConfirmForAllBefore) {
+  for (std::uint64_t at : {1, 2, 3}) window.add(message(at, 10));
+  while (send() != 0) {
+  }
+  confirm(2, true);
+  EXPECT_EQ(first(), 3u);
+  EXPECT_EQ(window.counts().events, 20u);
+  confirm(2, true);
+  confirm(99);
+  EXPECT_EQ(window.counts().events, 20u) << "what is known, or of nobody, changes nothing";
+}
+
+TEST_F(ConfirmWindowTest, ClosesAtItsBounds) {
+  for (std::uint64_t at : {1, 2, 3, 4}) window.add(message(at));
+  while (send() != 0) {
+  }
+  EXPECT_FALSE(window.open());
+  EXPECT_EQ(window.outstanding(), 3u);
+  confirm(1);
+  EXPECT_EQ(send(), 4u);
+  ConfirmWindow small{{.messages_max = 100, .bytes_max = 15}};
+  for (std::uint64_t at : {1, 2, 3}) small.add(message(at));
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_NE(small.next(clock.now(), 0), nullptr);
+    small.sent(clock.now());
+  }
+  EXPECT_EQ(small.next(clock.now(), 0), nullptr);
+}
+
+TEST_F(ConfirmWindowTest, SendsWhatWasRefusedAgainALittleLater) {
+  for (std::uint64_t at : {1, 2}) window.add(message(at));
+  EXPECT_EQ(send(), 1u);
+  confirm(1, false, false);
+  EXPECT_EQ(send(), 2u);
+  EXPECT_EQ(send(), 0u);
+  clock.advance(seconds(1));
+  EXPECT_EQ(send(), 1u);
+  confirm(3);
+  EXPECT_EQ(first(), 2u);
+  EXPECT_EQ(window.counts().nacked, 1u);
+  EXPECT_EQ(window.counts().resent, 1u);
+}
+
+TEST_F(ConfirmWindowTest, SendsWhatIsOfUnknownFateAgainOnAnotherChannel) {
+  for (std::uint64_t at : {1, 2, 3}) window.add(message(at));
+  while (send() != 0) {
+  }
+  confirm(2);
+  window.begin_again();
+  EXPECT_EQ(send(), 1u);
+  EXPECT_EQ(send(), 3u) << "the second had arrived";
+  confirm(2, true);
+  EXPECT_TRUE(window.empty());
+  EXPECT_EQ(window.counts().events, 3u);
+}
+
+TEST_F(ConfirmWindowTest, PassesOverWhatCameTooLate) {
+  PackedMessage heartbeat = message(1);
+  heartbeat.stale_us = clock.wall_us() + 1'000'000;
+  window.add(heartbeat);
+  window.add(message(2));
+  EXPECT_EQ(send(), 1u);
+  window.begin_again();
+  clock.advance(seconds(2));
+  EXPECT_EQ(send(), 2u);
+  confirm(1);
+  EXPECT_TRUE(window.empty());
+  EXPECT_EQ(window.counts().stale, 1u);
+  EXPECT_EQ(window.counts().events, 1u);
+}
+
+TEST_F(ConfirmWindowTest, CountsWhatHadNowhereToGo) {
+  PackedMessage lost = message(1);
+  lost.message_id = "1:1";
+  window.add(lost);
+  EXPECT_EQ(send(), 1u);
+  window.on_returned("1:1");
+  confirm(1);
+  EXPECT_EQ(window.counts().unroutable, 1u);
+  EXPECT_EQ(window.counts().events, 0u);
+  EXPECT_TRUE(window.empty());
+}
+
+// Every message arrives at least once, and is counted once; what is done is never ahead of it.
+TEST_F(ConfirmWindowTest, LosesNothingToABrokerThatConfirmsRefusesAndDies) {
+  for (const std::uint64_t seed : testing::seeds(300)) {
+    SCOPED_TRACE(testing::named(seed));
+    testing::Chance chance(seed);
+    ConfirmWindow made{{.messages_max = chance.between(1, 8), .bytes_max = 1000}};
+    std::map<std::uint64_t, std::uint64_t> under_way;  // tag: sequence
+    std::vector<bool> arrived(1);
+    std::uint64_t tag = 0;
+    std::uint64_t next = 1;
+    for (int turns = 0; turns < 300 || !made.empty(); ++turns) {
+      const bool calm = turns >= 300;
+      if (!calm && made.all_sent() && chance.one_in(3)) {
+        for (std::size_t n = chance.between(1, 5); n > 0; --n) made.add(message(next++));
+        arrived.resize(next);
+      }
+      if (const auto* out = made.next(clock.now(), 0)) {
+        under_way[++tag] = out->begin.sequence.value;
+        made.sent(clock.now());
+      }
+      if (!under_way.empty() && (calm || chance.one_in(2))) {
+        auto one = under_way.begin();
+        std::advance(one, chance.below(under_way.size()));
+        const bool acked = calm || !chance.one_in(5);
+        const bool multiple = chance.one_in(3);
+        const std::uint64_t confirmed = one->first;
+        const auto from = multiple ? under_way.begin() : one;
+        for (auto it = from; it != std::next(one); ++it) {
+          if (acked) arrived[it->second] = true;
+        }
+        under_way.erase(from, std::next(one));
+        made.on_confirm(confirmed, multiple, acked, clock.now());
+      }
+      if (!calm && chance.one_in(20)) {
+        for (const auto& [lost, sequence] : under_way) {
+          if (chance.one_in(2)) arrived[sequence] = true;
+        }
+        under_way.clear();
+        tag = 0;
+        made.begin_again();
+      }
+      clock.advance(std::chrono::milliseconds(300));
+      const auto done = made.first();
+      for (std::uint64_t n = 1; n < (done ? done->sequence.value : next); ++n) {
+        ASSERT_TRUE(arrived[n]) << n << " is said to be done";
+      }
+      ASSERT_LT(turns, 5000) << "it never ends";
+    }
+    EXPECT_EQ(made.counts().events, next - 1);
+  }
+}
+
+}  // namespace
+}  // namespace xylem

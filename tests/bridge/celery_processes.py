@@ -1,0 +1,3 @@
+class Processes:
+    def __init__(self, folder): pass
+    def close(self): pass

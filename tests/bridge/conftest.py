@@ -1,0 +1,101 @@
+"""Fixtures of the AMQP bridge: real RabbitMQs, and relays between them and real Celery."""
+import importlib.util
+import itertools
+import os
+import pathlib
+import sys
+
+import pytest
+
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+SYSTEM = TESTS / "system"
+sys.path[:0] = [str(SYSTEM), str(TESTS.parent)]
+
+# pytest knows both files as `conftest`, so this one is loaded under a name of its own.
+_spec = importlib.util.spec_from_file_location("system_fixtures", SYSTEM / "conftest.py")
+_system = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_system)
+pytest_runtest_makereport = _system.pytest_runtest_makereport
+folder, start_relay = _system.folder, _system.start_relay
+context, start_dump = _system.context, _system.start_dump
+generated_schema = _system.generated_schema
+
+from amqp_client import Client  # noqa: E402  needs tests/system on the path
+from bench.celery.rabbitmq import RabbitMQ  # noqa: E402
+from certificates import make_certificates  # noqa: E402
+from celery_processes import Processes  # noqa: E402
+
+_names = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def broker(certificates):
+    """One for all tests that leave it as it was."""
+    with RabbitMQ(certificates) as made:
+        yield made
+
+
+@pytest.fixture
+def own_broker():
+    """For a test that breaks it."""
+    with RabbitMQ() as made:
+        yield made
+
+
+@pytest.fixture
+def exchange():
+    """A name that no other test has used."""
+    return f"events{os.getpid()}.{next(_names)}"
+
+
+@pytest.fixture
+def start_client(broker):
+    clients = []
+
+    def start(url=None):
+        clients.append(Client(url or broker.amqp_url))
+        return clients[-1]
+
+    yield start
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def client(start_client):
+    return start_client()
+
+
+@pytest.fixture
+def start_bridge(start_relay, broker, folder):
+    """start_bridge({"amqp_source.exchange": name}) is a relay with a spool that has connected."""
+    number = itertools.count()
+
+    def start(settings, url=None, ready=True, **options):
+        env = {"XYLEM_AMQP_URL": url or broker.amqp_url, **options.pop("env", {})}
+        spool = {"spool.directory": folder / f"spool{next(number)}"}
+        relay = start_relay({**spool, **settings}, env=env, **options)
+        if ready:
+            await_ready(relay)
+        return relay
+
+    return start
+
+
+def await_ready(relay, seconds=15):
+    from waiting import until
+    until(lambda: relay.get("/readyz")[0] == 200,
+          lambda: f"it is ready: {relay.get('/readyz')[1]}\n{relay.log()}", seconds)
+
+
+@pytest.fixture
+def celery(folder):
+    """Real Celery workers and monitors, ended with the test."""
+    made = Processes(folder / "celery")
+    yield made
+    made.close()

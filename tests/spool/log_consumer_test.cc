@@ -1,0 +1,76 @@
+// Goal    a consumer of the log reads every event once over all its lives, and its account adds up
+//         whatever the quota lets go of.
+// Method  a log on disk with small segments.
+
+#include "relay/spool/log_consumer.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/doubles/log_on_disk.h"
+
+namespace xylem {
+namespace {
+
+class LogConsumerTest : public ::testing::Test {
+ protected:
+  void begin() {
+    consumer.emplace(*log.spool, "some.cursor");
+    ASSERT_TRUE(consumer->open());
+    consumer->start();
+  }
+  std::string take(std::size_t most = 1000) {
+    std::string told;
+    for (std::size_t n = 0; n < most; ++n) {
+      const auto entry = consumer->next();
+      if (!entry) break;
+      taken += entry->batch->size();
+      told += testing::LogOnDisk::said(*entry->batch);
+    }
+    return told;
+  }
+  Ledger ledger() {
+    Ledger made;
+    made.delivered = taken;
+    consumer->account(made, 0);
+    EXPECT_TRUE(made.balances()) << made.accepted << " " << made.held;
+    return made;
+  }
+  testing::LogOnDisk log;
+  std::optional<LogConsumer> consumer;
+  std::uint64_t taken = 0;
+};
+
+TEST_F(LogConsumerTest, GoesOnWhereItWasSaved) {
+  log.open();
+  begin();
+  for (int i = 0; i < 3; ++i) static_cast<void>(log.append(2));
+  EXPECT_EQ(take(2), "1:1-2 1:3-4 ");
+  consumer->save({{}, {}, consumer->read()});
+  EXPECT_EQ(take(), "1:5-6 ");
+  log.kill();
+  log.open();
+  begin();
+  taken = 0;
+  EXPECT_EQ(ledger().held, 2u) << "what was not saved comes again";
+  EXPECT_EQ(take(), "1:5-6 ");
+  EXPECT_EQ(ledger().held, 0u);
+  EXPECT_FALSE(consumer->has_more());
+}
+
+TEST_F(LogConsumerTest, CountsWhatTheQuotaLetGoOf) {
+  log.options.bytes_max = 3 * log.options.segment_bytes;
+  log.open();
+  begin();
+  static_cast<void>(log.append(5));
+  EXPECT_EQ(take(), "1:1-5 ");
+  consumer->need(consumer->read());
+  while (log.writer->figures().segments_removed < 3) static_cast<void>(log.append(5));
+  const std::uint64_t dropped = ledger().dropped_total();
+  EXPECT_GT(dropped, 0u);
+  static_cast<void>(take());
+  EXPECT_EQ(ledger().held, 0u);
+  EXPECT_EQ(ledger().accepted, taken + dropped);
+}
+
+}  // namespace
+}  // namespace xylem
