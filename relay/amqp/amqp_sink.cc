@@ -174,7 +174,8 @@ bool AmqpSink::pack_next(Instant now) {
 
 void AmqpSink::give_up(const Error& error) {
   link_.lost(error);
-  window_.begin_again();
+  error.code == ErrorCode::malformed ? window_.begin_again_without_the_unwanted()
+                                     : window_.begin_again();
 }
 
 LogPosition AmqpSink::done() const { return window_.first().value_or(consumer_.read()); }
@@ -199,6 +200,7 @@ void AmqpSink::show() {
   dropped(DropReason::stale) = packed.stale + sent.stale;
   dropped(DropReason::invalid) = packed.refused;
   dropped(DropReason::unroutable) = sent.unroutable;
+  dropped(DropReason::too_large) = sent.unwanted;
   const std::uint64_t settled = ledger.delivered + ledger.filtered + ledger.dropped_total();
   consumer_.account(ledger, read_events_ - settled);
   TapFigures figures;

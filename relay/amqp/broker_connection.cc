@@ -54,6 +54,14 @@ timeval timeval_of(Duration duration) {
 }
 
 Error error_of(std::string_view what, int status) {
+  if (status == AMQP_STATUS_SSL_PEER_VERIFY_FAILED) {
+    return {ErrorCode::refused,
+            fmt::format("{}: nobody in amqp.ca_file has signed the broker's certificate", what)};
+  }
+  if (status == AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED) {
+    return {ErrorCode::refused,
+            fmt::format("{}: the broker's certificate is for another hostname", what)};
+  }
   const auto code = status == AMQP_STATUS_TIMEOUT ? ErrorCode::timed_out : ErrorCode::io;
   return {code, fmt::format("{}: {}", what, amqp_error_string2(status))};
 }

@@ -74,7 +74,7 @@ class BrokerConnection {
   [[nodiscard]] Result<void> select_confirms();
 
   // What has come, or nothing just now; also keeps the heartbeats going. Errors: what ended the
-  // channel or the connection.
+  // channel or the connection; malformed, if it was a message of ours (406).
   [[nodiscard]] Result<std::optional<BrokerFrame>> next();
   [[nodiscard]] Result<void> publish(const OutgoingMessage& message);
   [[nodiscard]] Result<void> ack(std::uint64_t tag);  // and all before

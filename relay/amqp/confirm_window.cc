@@ -24,7 +24,7 @@ const PackedMessage* ConfirmWindow::next(Instant now, std::int64_t wall_us) {
     at_hand_ = first_id_ + items_.size() - unsent_;
     if (!pass_over_if_stale(item(at_hand_), wall_us)) return &item(at_hand_).message;
     --unsent_;
-    while (!items_.empty() && items_.front().settled) items_.pop_front(), ++first_id_;
+    forget_settled();
   }
   return nullptr;
 }
@@ -57,7 +57,11 @@ void ConfirmWindow::on_confirm(std::uint64_t tag, bool multiple, bool acked, Ins
   if (from == by_tag_.end() || (multiple && from->first > tag)) return;
   for (auto one = from; one != to; ++one) settle(one->second, acked, now);
   by_tag_.erase(from, to);
-  while (!items_.empty() && items_.front().settled) items_.pop_front(), ++first_id_;
+  forget_settled();
+}
+
+void ConfirmWindow::forget_settled() {
+  for (; !items_.empty() && items_.front().settled; ++first_id_) items_.pop_front();
 }
 
 void ConfirmWindow::settle(std::uint64_t id, bool acked, Instant now) {
@@ -71,6 +75,7 @@ void ConfirmWindow::settle(std::uint64_t id, bool acked, Instant now) {
 
 void ConfirmWindow::finish(Item& confirmed) {
   confirmed.settled = true;
+  alone_ = false;
   const PackedMessage& message = confirmed.message;
   if (!message.message_id.empty() && returned_.erase(message.message_id) != 0) {
     counts_.unroutable += message.events;
@@ -92,6 +97,17 @@ void ConfirmWindow::begin_again() {
     if (!items_[n].settled) again_.push_back(first_id_ + n);
   }
   again_at_ = {};
+}
+
+void ConfirmWindow::begin_again_without_the_unwanted() {
+  if (alone_ && by_tag_.size() == 1) {
+    Item& unwanted = item(by_tag_.begin()->second);
+    unwanted.settled = true;
+    counts_.unwanted += unwanted.message.events;
+  }
+  alone_ = true;
+  begin_again();
+  forget_settled();
 }
 
 std::optional<LogPosition> ConfirmWindow::first() const {

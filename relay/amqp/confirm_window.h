@@ -28,6 +28,7 @@ class ConfirmWindow {
     std::uint64_t bytes = 0;       // likewise, of bodies
     std::uint64_t unroutable = 0;  // events that came back, because nobody was bound
     std::uint64_t stale = 0;       // heartbeats that had waited for too long
+    std::uint64_t unwanted = 0;    // events of messages that the broker closed the channel for
     std::uint64_t nacked = 0;      // messages
     std::uint64_t resent = 0;      // likewise, sent more than once
   };
@@ -48,11 +49,14 @@ class ConfirmWindow {
   }
   // Another channel: nobody knows what arrived, and all is to be sent again.
   void begin_again();
+  // The same, when the broker closed the channel for a message that it will never take: then they
+  // go one at a time until one is confirmed, and one that went alone is let go of.
+  void begin_again_without_the_unwanted();
 
   [[nodiscard]] bool all_sent() const { return unsent_ == 0 && again_.empty(); }
   [[nodiscard]] bool has_unsent() const { return unsent_ != 0; }
   [[nodiscard]] bool open() const {
-    return by_tag_.size() < options_.messages_max && bytes_ < options_.bytes_max;
+    return by_tag_.size() < (alone_ ? 1 : options_.messages_max) && bytes_ < options_.bytes_max;
   }
   [[nodiscard]] bool empty() const { return items_.empty(); }
   [[nodiscard]] std::uint64_t outstanding() const { return by_tag_.size(); }
@@ -77,6 +81,7 @@ class ConfirmWindow {
   [[nodiscard]] Item& item(std::uint64_t id) { return items_[id - first_id_]; }
   void settle(std::uint64_t id, bool acked, Instant now);
   void finish(Item& item);
+  void forget_settled();
   [[nodiscard]] bool pass_over_if_stale(Item& item, std::int64_t wall_us);
 
   Options options_;
@@ -89,6 +94,7 @@ class ConfirmWindow {
   std::uint64_t next_tag_ = 1;
   std::uint64_t at_hand_ = 0;  // the id that next() gave
   std::uint64_t bytes_ = 0;    // under way
+  bool alone_ = false;         // one at a time
   std::set<std::string> returned_;
   Counts counts_;
 };

@@ -14,9 +14,12 @@ const Method& as(const amqp_method_t& method) {
   return *static_cast<const Method*>(method.decoded);
 }
 
+constexpr std::uint16_t kPreconditionFailed = 406;
+
 Error closed(std::string_view what, std::uint16_t code, amqp_bytes_t text) {
-  return {ErrorCode::refused, fmt::format("the broker closed the {}: {} {}", what, code,
-                                          printable(text_of(text), 300))};
+  return {
+      code == kPreconditionFailed ? ErrorCode::malformed : ErrorCode::refused,
+      fmt::format("the broker closed the {}: {} {}", what, code, printable(text_of(text), 300))};
 }
 
 void note_properties(Delivery& delivery, const amqp_basic_properties_t& properties) {

@@ -15,7 +15,7 @@ enum class DropReason : std::uint8_t {
   stopping,         // the relay's drain deadline passed
   spool_quota,      // the spool had no room, and its policy let go of it
   spool_damaged,    // the spool could not give it back
-  too_large,        // the relay upstream takes no batch as large
+  too_large,        // the relay upstream, or the broker, takes nothing as large
   stale,            // a heartbeat that came too late to mean that anybody lives
   unroutable,       // AMQP: the broker had no queue for it
   invalid,          // AMQP: a worker's event that could stop Celery's workers

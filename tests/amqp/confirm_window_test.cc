@@ -137,6 +137,26 @@ TEST_F(ConfirmWindowTest, CountsWhatHadNowhereToGo) {
   EXPECT_TRUE(window.empty());
 }
 
+TEST_F(ConfirmWindowTest, FindsTheMessageThatTheBrokerWillNeverTake) {
+  for (std::uint64_t at : {1, 2, 3}) window.add(message(at));
+  while (send() != 0) {
+  }
+  window.begin_again_without_the_unwanted();
+  EXPECT_EQ(send(), 1u);
+  EXPECT_EQ(send(), 0u) << "one at a time";
+  confirm(1);
+  EXPECT_EQ(send(), 2u);
+  EXPECT_EQ(send(), 3u) << "that was not it";
+  window.begin_again_without_the_unwanted();
+  EXPECT_EQ(send(), 2u);
+  window.begin_again_without_the_unwanted();
+  EXPECT_EQ(window.counts().unwanted, 1u);
+  EXPECT_EQ(send(), 3u);
+  confirm(1);
+  EXPECT_TRUE(window.empty());
+  EXPECT_EQ(window.counts().events, 2u);
+}
+
 // Every message arrives at least once, and is counted once; what is done is never ahead of it.
 TEST_F(ConfirmWindowTest, LosesNothingToABrokerThatConfirmsRefusesAndDies) {
   for (const std::uint64_t seed : testing::seeds(300)) {
