@@ -12,7 +12,7 @@ from waiting import until
 class Flow:
     """Sends `rate` events a second on push, and knows what arrived in the broker's queue `out`."""
 
-    def __init__(self, context, relay, broker, exchange, rate=500):
+    def __init__(self, context, relay, broker, exchange, rate):
         self.relay, self.broker, self.exchange = relay, broker, exchange
         self.queue = f"out.{exchange}"
         self.sent = self.beats = 0

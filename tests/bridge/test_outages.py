@@ -14,6 +14,7 @@ from outage import Flow
 from waiting import until
 
 PAUSE_SECONDS = float(os.environ.get("XYLEM_BRIDGE_PAUSE", "30"))
+RATE = 500  # task events a second
 RECOVERY_SECONDS = 5.0
 STUCK_SECONDS = 15.0
 USER, PASSWORD = "bridge", "first"
@@ -27,7 +28,7 @@ def flow(own_broker, start_bridge, context, exchange, start_dump):
         {"amqp_sink.exchange": exchange, "amqp_sink.format": "single", "amqp.heartbeat": "5s"},
         url=f"amqp://{USER}:{PASSWORD}@127.0.0.1:{own_broker.port}//")
     dump = start_dump(relay, "watch", "task.#")
-    made = Flow(context, relay, own_broker, exchange)
+    made = Flow(context, relay, own_broker, exchange, RATE)
     made.dump = dump
     made.await_flow("at first")
     yield made
@@ -69,6 +70,12 @@ def says(flow, words, seconds=40):
           lambda: f"/readyz says {words}: {flow.relay.get('/readyz')[1]}", seconds)
 
 
+def more_wait(flow, seconds):
+    """As many events as are sent in so long."""
+    enough = flow.sent + seconds * RATE
+    until(lambda: flow.sent >= enough, "events wait", seconds * 2)
+
+
 def kill(flow):
     flow.broker.kill()
     says(flow, "cannot connect")
@@ -77,7 +84,7 @@ def kill(flow):
 
 def pause(flow):
     flow.broker.signal(signal.SIGSTOP)
-    time.sleep(PAUSE_SECONDS)
+    more_wait(flow, PAUSE_SECONDS)
     says(flow, "amqp sink publishes")
     flow.broker.signal(signal.SIGCONT)
 
@@ -85,14 +92,14 @@ def pause(flow):
 def memory_alarm(flow):
     flow.broker.ctl("set_vm_memory_high_watermark", "0.00001")
     says(flow, "low on memory")
-    time.sleep(6)
+    more_wait(flow, 6)
     flow.broker.ctl("set_vm_memory_high_watermark", "0.4")
 
 
 def disk_alarm(flow):
     flow.broker.ctl("set_disk_free_limit", "1000000GB")
     says(flow, "low on disk")
-    time.sleep(6)
+    more_wait(flow, 6)
     flow.broker.ctl("set_disk_free_limit", "10MB")
 
 
