@@ -23,7 +23,6 @@ generated_schema = _system.generated_schema
 from amqp_client import Client  # noqa: E402  needs tests/system on the path
 from bench.celery.rabbitmq import RabbitMQ  # noqa: E402
 from certificates import make_certificates  # noqa: E402
-from celery_processes import Processes  # noqa: E402
 
 _names = itertools.count()
 
@@ -91,11 +90,3 @@ def await_ready(relay, seconds=15):
     from waiting import until
     until(lambda: relay.get("/readyz")[0] == 200,
           lambda: f"it is ready: {relay.get('/readyz')[1]}\n{relay.log()}", seconds)
-
-
-@pytest.fixture
-def celery(folder):
-    """Real Celery workers and monitors, ended with the test."""
-    made = Processes(folder / "celery")
-    yield made
-    made.close()

@@ -194,10 +194,8 @@ def test_a_source_misses_nothing_that_a_killed_broker_kept(own_broker, start_bri
     relay = start_bridge({"amqp_source.exchange": exchange, "amqp_source.level": "written"},
                          url=own_broker.amqp_url)
     client = Client(own_broker.amqp_url)
-    client.channel.confirm_select()
     for n in range(300):
         client.publish(exchange, "task.multi", [task(n)], delivery_mode=2)
-    client.channel.wait_for_confirms() if hasattr(client.channel, "wait_for_confirms") else None
     until(lambda: relay.accepted() == 300, "they come")
     own_broker.kill()
     until(lambda: relay.get("/readyz")[0] == 503, "it is missed")
