@@ -18,19 +18,20 @@ std::string target_of(const AmqpSink::Options& options) {
 Result<std::unique_ptr<AmqpSink>> AmqpSink::open(const Options& options,
                                                  const BrokerOptions& broker, Spool& spool,
                                                  const Clock& clock, std::uint64_t seed) {
-  XYLEM_TRY(TopicFilter filter, TopicFilter::parse(options.patterns));
+  Options made_of = options;
+  XYLEM_TRY(made_of.packing.filter, TopicFilter::parse(options.patterns));
   std::vector<ControlCommand> on_connect;
   for (const std::string& name : options.on_connect) {
     XYLEM_TRY(const ControlCommand command, parse_control_command(name));
     on_connect.push_back(command);
   }
   std::unique_ptr<AmqpSink> made(
-      new AmqpSink(options, broker, std::move(filter), std::move(on_connect), spool, clock, seed));
+      new AmqpSink(made_of, broker, std::move(on_connect), spool, clock, seed));
   if (auto opened = made->consumer_.open(); !opened) return tl::unexpected(opened.error());
   return made;
 }
 
-AmqpSink::AmqpSink(const Options& options, const BrokerOptions& broker, TopicFilter filter,
+AmqpSink::AmqpSink(const Options& options, const BrokerOptions& broker,
                    std::vector<ControlCommand> on_connect, Spool& spool, const Clock& clock,
                    std::uint64_t seed)
     : options_(options),
@@ -38,11 +39,9 @@ AmqpSink::AmqpSink(const Options& options, const BrokerOptions& broker, TopicFil
       on_connect_(std::move(on_connect)),
       link_(broker, "sink", clock, seed),
       consumer_(spool, kCursorName),
-      packer_({filter, options.format, options.worker_events, options.heartbeat_interval,
-               options.list_events_max, options.list_bytes_max},
-              clock),
+      packer_(options.packing, clock),
       window_(options.window) {
-  entry_ = board_.add(target_of(options_), filter.name(),
+  entry_ = board_.add(target_of(options_), options_.packing.filter.name(),
                       std::string(xylem::name_of(spool.options().overflow)));
 }
 
@@ -55,13 +54,9 @@ Result<void> AmqpSink::on_start() {
 
 Result<void> AmqpSink::prepare(BrokerConnection& connection) {
   if (!options_.exchange.empty()) {
-    XYLEM_TRY(const bool there, connection.exchange_exists(options_.exchange));
-    if (!there) {
-      XYLEM_LOG(info, "amqp sink makes the exchange '{}', as Celery would", options_.exchange);
-      auto made = connection.declare_exchange(options_.exchange,
-                                              BrokerConnection::ExchangeKind::topic, true);
-      if (!made) return made;
-    }
+    auto there =
+        connection.ensure_exchange(options_.exchange, BrokerConnection::Exchange::durable_topic);
+    if (!there) return there;
   } else {
     XYLEM_TRY(const bool there, connection.queue_exists(options_.queue));
     if (!there) {
@@ -152,7 +147,7 @@ Result<void> AmqpSink::publish_one(BrokerConnection& connection, const PackedMes
   out.hostname = message.hostname;
   out.message_id = message.message_id;
   out.app_id = kAppId;
-  out.persistent = out.mandatory = options_.format == AmqpFormat::single;
+  out.persistent = out.mandatory = options_.packing.format == AmqpFormat::single;
   return connection.publish(out);
 }
 
@@ -161,11 +156,12 @@ bool AmqpSink::pack_next(Instant now) {
   const auto entry = consumer_.next();
   if (!entry) return false;
   const std::unique_ptr<Batch> plain = entry->batch->is_shaped() ? expand(*entry->batch) : nullptr;
-  if (plain) plain->set_origin(entry->batch->origin());
   const Batch& batch = plain ? *plain : *entry->batch;
-  for (const EventEntry& event : batch.entries()) {
-    read_events_ += LogPosition{batch.epoch(), batch.sequence_of(event)} >= begin_;
-  }
+  // Of the first batch, maybe not all: some of it had been confirmed in the last life.
+  const LogPosition first{batch.epoch(), batch.first_sequence()};
+  const std::uint64_t had =
+      first < begin_ ? begin_.sequence.value - first.sequence.value : std::uint64_t{0};
+  read_events_ += batch.size() - had;
   packer_.pack(batch, begin_, now, clock_.wall_us(), packed_);
   for (PackedMessage& message : packed_) window_.add(std::move(message));
   packed_.clear();

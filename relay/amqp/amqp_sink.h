@@ -28,11 +28,7 @@ class AmqpSink final : public Agent {
     std::string exchange;  // and, or
     std::string queue;     // one that there is: classic, quorum or stream
     std::vector<std::string> patterns{"#"};
-    AmqpFormat format = AmqpFormat::celery;
-    WorkerEvents worker_events = WorkerEvents::mirror;
-    Duration heartbeat_interval = std::chrono::seconds(10);
-    std::size_t list_events_max = 100;
-    std::size_t list_bytes_max = std::size_t{64} << 10;
+    EventPacker::Options packing;  // its filter is made of the patterns
     ConfirmWindow::Options window;
     Duration confirm_timeout = std::chrono::seconds(30);
     std::vector<std::string> on_connect;  // control commands
@@ -65,7 +61,7 @@ class AmqpSink final : public Agent {
   static constexpr std::size_t kMessagesPerTurn = 256;
   static constexpr Duration kSaveInterval = std::chrono::milliseconds(100);
 
-  AmqpSink(const Options& options, const BrokerOptions& broker, TopicFilter filter,
+  AmqpSink(const Options& options, const BrokerOptions& broker,
            std::vector<ControlCommand> on_connect, Spool& spool, const Clock& clock,
            std::uint64_t seed);
   [[nodiscard]] Result<void> prepare(BrokerConnection& connection);

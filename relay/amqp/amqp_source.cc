@@ -39,16 +39,10 @@ AmqpSource::AmqpSource(Options options, const BrokerOptions& broker, SourceEdge&
   if (options_.queue.empty()) options_.queue = "xylem." + options_.exchange;
 }
 
-// Nothing of Celery's is declared anew: what is there is used as it is, and only what is not there
-// is made, with Kombu's arguments (celery#1947: other arguments close the channel).
 Result<void> AmqpSource::prepare(BrokerConnection& connection) {
-  XYLEM_TRY(const bool has_exchange, connection.exchange_exists(options_.exchange));
-  if (!has_exchange) {
-    XYLEM_LOG(info, "amqp source makes the exchange '{}', as Celery would", options_.exchange);
-    auto made =
-        connection.declare_exchange(options_.exchange, BrokerConnection::ExchangeKind::topic, true);
-    if (!made) return made;
-  }
+  auto there =
+      connection.ensure_exchange(options_.exchange, BrokerConnection::Exchange::durable_topic);
+  if (!there) return there;
   XYLEM_TRY(const bool has_queue, connection.queue_exists(options_.queue));
   if (!has_queue) {
     auto made = connection.declare_queue(options_.queue, options_.queue_bytes_max);
@@ -102,8 +96,8 @@ void AmqpSource::on_frame(BrokerFrame& frame) {
   }
   auto* delivery = std::get_if<Delivery>(&frame);
   if (delivery == nullptr) return;
-  ++figures_.source.messages;
-  figures_.source.bytes += delivery->body.size();
+  ++admission_.figures().messages;
+  admission_.figures().bytes += delivery->body.size();
   waiting_.push_back(std::move(*delivery));
   take_waiting();
 }
@@ -134,8 +128,8 @@ void AmqpSource::take(Delivery& delivery) {
     return refuse(Refusal::content_type);
   }
   const std::size_t print = print_of(delivery);
-  if (is_known(delivery)) {
-    ++figures_.repeated;
+  if (is_known(delivery, print)) {
+    ++repeated_;
   } else if (content == Content::json) {
     // A list's key says nothing, and an event's own type says where it belongs.
     admission_.admit_json("", delivery.body);
@@ -147,9 +141,9 @@ void AmqpSource::take(Delivery& delivery) {
   unstamped_.push_back({delivery.tag, kNotHandedOn, print});
 }
 
-bool AmqpSource::is_known(const Delivery& delivery) {
-  if (!delivery.redelivered || known_.empty()) return false;
-  const auto known = known_.find(print_of(delivery));
+bool AmqpSource::is_known(const Delivery& delivery, std::size_t print) {
+  if (!delivery.redelivered) return false;
+  const auto known = known_.find(print);
   if (known == known_.end()) return false;
   if (--known->second == 0) known_.erase(known);
   return true;
@@ -239,16 +233,12 @@ std::uint64_t AmqpSource::on_stop() {
 }
 
 void AmqpSource::show() {
-  figures_.pending = unstamped_.size() + stamped_.size() + waiting_.size();
-  Figures shown = figures_;
-  const SourceFigures& admitted = admission_.figures();
-  shown.source.accepted_events = admitted.accepted_events;
-  shown.source.refused = admitted.refused;
-  shown_.publish(shown);
+  shown_.publish(
+      {admission_.figures(), unstamped_.size() + stamped_.size() + waiting_.size(), repeated_});
 }
 
 void AmqpSource::sample(Samples& samples) const {
-  const Figures shown = shown_.read();
+  const Shown shown = shown_.read();
   shown.source.sample("amqp", samples);
   link_.sample(samples);
   samples.push_back({Metric::amqp_unacked, static_cast<double>(shown.pending), {}});

@@ -59,7 +59,7 @@ class AmqpSource final : public Agent, Admission::Refused, Admission::Outlet {
     std::uint64_t pushed = kNotHandedOn;
     std::size_t print = 0;  // of its body
   };
-  struct Figures {
+  struct Shown {
     SourceFigures source;
     std::uint64_t pending = 0;
     std::uint64_t repeated = 0;
@@ -71,7 +71,7 @@ class AmqpSource final : public Agent, Admission::Refused, Admission::Outlet {
   void take(Delivery& delivery);
   void take_waiting();
   void reject_refused();
-  [[nodiscard]] bool is_known(const Delivery& delivery);
+  [[nodiscard]] bool is_known(const Delivery& delivery, std::size_t print);
   [[nodiscard]] std::size_t settle();
   [[nodiscard]] Sequence safe() const;
   void give_up(const Error& error);
@@ -99,9 +99,8 @@ class AmqpSource final : public Agent, Admission::Refused, Admission::Outlet {
   std::vector<std::uint64_t> rejected_;
   // Taken in and not acknowledged when a connection ended: they come again, and are known then.
   std::unordered_map<std::size_t, std::uint32_t> known_;
-  std::string json_;  // of a message in another format
-  Figures figures_;
-  Published<Figures> shown_;
+  std::uint64_t repeated_ = 0;
+  Published<Shown> shown_;
 };
 
 }  // namespace xylem

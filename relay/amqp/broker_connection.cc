@@ -182,7 +182,8 @@ Result<void> BrokerConnection::log_in(const BrokerOptions& options) {
 Result<void> BrokerConnection::open_channel() {
   if (++channel_ >= kChannelsMax) return fail(ErrorCode::io, "too many channels were closed");
   amqp_channel_open(state_, channel_);
-  return last_answer("cannot open a channel");
+  auto opened = last_answer("cannot open a channel");
+  return opened && confirms_ ? select_confirms() : opened;
 }
 
 Result<void> BrokerConnection::last_answer(std::string_view what) {
@@ -200,18 +201,20 @@ Result<bool> BrokerConnection::existence(std::string_view what) {
   return false;
 }
 
-Result<bool> BrokerConnection::exchange_exists(const std::string& name) {
-  amqp_exchange_declare(state_, channel_, bytes_of(name), amqp_cstring_bytes("topic"), 1, 1, 0, 0,
-                        amqp_empty_table);
-  return existence(fmt::format("exchange '{}'", name));
-}
-
-Result<void> BrokerConnection::declare_exchange(const std::string& name, ExchangeKind kind,
-                                                bool durable) {
-  amqp_exchange_declare(state_, channel_, bytes_of(name),
-                        amqp_cstring_bytes(kind == ExchangeKind::topic ? "topic" : "fanout"), 0,
-                        durable, 0, 0, amqp_empty_table);
-  return last_answer(fmt::format("exchange '{}'", name));
+Result<void> BrokerConnection::ensure_exchange(const std::string& name, Exchange kind) {
+  const bool topic = kind == Exchange::durable_topic;
+  const auto declare = [&](bool passive) {
+    amqp_exchange_declare(state_, channel_, bytes_of(name),
+                          amqp_cstring_bytes(topic ? "topic" : "fanout"), passive, topic, 0, 0,
+                          amqp_empty_table);
+  };
+  const std::string what = fmt::format("exchange '{}'", name);
+  declare(true);
+  XYLEM_TRY(const bool there, existence(what));
+  if (there) return {};
+  XYLEM_LOG(info, "amqp makes the exchange '{}', as Celery would", name);
+  declare(false);
+  return last_answer(what);
 }
 
 Result<bool> BrokerConnection::queue_exists(const std::string& name) {
@@ -245,6 +248,7 @@ Result<void> BrokerConnection::consume(const std::string& queue, std::uint16_t p
 }
 
 Result<void> BrokerConnection::select_confirms() {
+  confirms_ = true;
   amqp_confirm_select(state_, channel_);
   return last_answer("publisher confirms");
 }
@@ -278,7 +282,7 @@ Result<void> BrokerConnection::publish(const OutgoingMessage& message) {
   properties._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_CONTENT_ENCODING_FLAG |
                       AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG |
                       AMQP_BASIC_PRIORITY_FLAG;
-  properties.content_type = bytes_of(message.content_type);
+  properties.content_type = amqp_cstring_bytes("application/json");
   properties.content_encoding = amqp_cstring_bytes("utf-8");
   properties.headers = {count, headers.data()};
   properties.delivery_mode =

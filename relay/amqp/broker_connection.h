@@ -31,12 +31,11 @@ struct BrokerOptions {
   std::size_t message_bytes_max = std::size_t{4} << 20;
 };
 
-// A message for the broker. Views, valid for the call.
+// A message for the broker, always JSON. Views, valid for the call.
 struct OutgoingMessage {
   std::string_view exchange;
   std::string_view routing_key;
   std::string_view body;
-  std::string_view content_type = "application/json";
   std::string_view hostname;    // a header, if not empty
   std::string_view message_id;  // likewise a property
   std::string_view app_id;
@@ -59,18 +58,19 @@ class BrokerConnection {
   BrokerConnection(const BrokerConnection&) = delete;
   BrokerConnection& operator=(const BrokerConnection&) = delete;
 
-  // Topology. "exists" asks passively, which changes nothing.
-  [[nodiscard]] Result<bool> exchange_exists(const std::string& name);
-  // As Kombu does it: durable or not, not auto-deleted, no arguments.
-  enum class ExchangeKind : std::uint8_t { topic, fanout };
-  [[nodiscard]] Result<void> declare_exchange(const std::string& name, ExchangeKind kind,
-                                              bool durable);
+  // What is there is used as it is, and asked for passively, which changes nothing; only what is
+  // not there is made, as Kombu does it: not auto-deleted, no arguments (celery#1947: with others
+  // than it has, the broker closes the channel).
+  enum class Exchange : std::uint8_t { durable_topic, transient_fanout };
+  [[nodiscard]] Result<void> ensure_exchange(const std::string& name, Exchange kind);
   [[nodiscard]] Result<bool> queue_exists(const std::string& name);
   // Durable; at most so many bytes, then its oldest go; deleted after a day without a consumer.
   [[nodiscard]] Result<void> declare_queue(const std::string& name, std::uint64_t bytes_max);
   [[nodiscard]] Result<void> bind(const std::string& queue, const std::string& exchange,
                                   const std::string& pattern);
   [[nodiscard]] Result<void> consume(const std::string& queue, std::uint16_t prefetch);
+  // Before anything is published; what is asked for later and is not there costs the channel, and
+  // the next one confirms, too.
   [[nodiscard]] Result<void> select_confirms();
 
   // What has come, or nothing just now; also keeps the heartbeats going. Errors: what ended the
@@ -100,6 +100,7 @@ class BrokerConnection {
   amqp_connection_state_t_* state_;
   std::uint16_t channel_ = 0;
   bool logged_in_ = false;
+  bool confirms_ = false;  // also of a channel that takes the place of this one
   std::uint16_t last_close_code_ = 0;
   std::unique_ptr<FrameReader> reader_;
 };

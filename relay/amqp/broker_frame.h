@@ -13,7 +13,6 @@ struct Delivery {
   bool too_large = false;  // then without its body
   std::string routing_key;
   std::string content_type;
-  std::string content_encoding;
   std::string compression;  // kombu's header
   std::string app_id;
   std::string body;

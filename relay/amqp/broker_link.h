@@ -4,7 +4,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <random>
 #include <string>
 
@@ -40,7 +39,6 @@ class BrokerLink {
   [[nodiscard]] std::string trouble() const;
   void sample(Samples& samples) const;
   [[nodiscard]] BrokerPulse& pulse() { return pulse_; }
-  [[nodiscard]] const std::string& what() const { return what_; }
 
   // The wait after so many failures, of which a random part is taken. Pure.
   [[nodiscard]] static Duration back_off(std::uint32_t failures);

@@ -9,8 +9,7 @@
 
 namespace xylem {
 
-// Sees to it that no call to a broker lasts for ever: on a thread of another agent, whose sleeps
-// are short.
+// Sees to it that no call to a broker lasts for ever: on another thread, whose sleeps are short.
 class BrokerWatch final : public Agent {
  public:
   // The pulses must outlive the agent.

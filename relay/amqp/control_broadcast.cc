@@ -1,8 +1,9 @@
 #include "relay/amqp/control_broadcast.h"
 
-#include <fmt/format.h>
-
+#include <array>
 #include <nlohmann/json.hpp>
+
+#include "relay/base/parse_word.h"
 
 namespace xylem {
 
@@ -11,11 +12,7 @@ std::string_view name_of(ControlCommand command) {
 }
 
 Result<ControlCommand> parse_control_command(std::string_view name) {
-  for (const ControlCommand known : {ControlCommand::heartbeat, ControlCommand::enable_events}) {
-    if (name == name_of(known)) return known;
-  }
-  return fail(ErrorCode::bad_configuration,
-              fmt::format("'{}' is not one of heartbeat, enable_events", name));
+  return parse_word(name, std::array{ControlCommand::heartbeat, ControlCommand::enable_events});
 }
 
 std::string control_body(ControlCommand command, const std::vector<std::string>& destination) {
@@ -32,12 +29,8 @@ Result<void> broadcast(BrokerConnection& connection, ControlCommand command,
                        const std::vector<std::string>& destination,
                        const std::string& control_exchange) {
   const std::string exchange = control_exchange + ".pidbox";
-  XYLEM_TRY(const bool there, connection.exchange_exists(exchange));
-  if (!there) {
-    auto made =
-        connection.declare_exchange(exchange, BrokerConnection::ExchangeKind::fanout, false);
-    if (!made) return made;
-  }
+  auto there = connection.ensure_exchange(exchange, BrokerConnection::Exchange::transient_fanout);
+  if (!there) return there;
   const std::string body = control_body(command, destination);
   OutgoingMessage message;
   message.exchange = exchange;

@@ -6,24 +6,15 @@
 #include <array>
 #include <utility>
 
+#include "relay/base/limits.h"
+#include "relay/base/parse_word.h"
+
 namespace xylem {
 namespace {
 
 constexpr std::string_view kTaskPrefix = "task.";
 constexpr std::string_view kWorkerPrefix = "worker.";
-// Celery takes a worker for dead after two heartbeat intervals of two seconds.
-constexpr std::int64_t kHeartbeatAgeMaxUs = 4'000'000;
-constexpr Duration kAlive = std::chrono::seconds(4);
-
-template <class Enum, std::size_t N>
-Result<Enum> parse_one_of(std::string_view name, const std::array<Enum, N>& all) {
-  std::string known;
-  for (const Enum value : all) {
-    if (name == name_of(value)) return value;
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", name_of(value));
-  }
-  return fail(ErrorCode::bad_configuration, fmt::format("'{}' is not one of {}", name, known));
-}
+constexpr Duration kAlive = std::chrono::microseconds(kHeartbeatAgeMaxUs);
 
 }  // namespace
 
@@ -32,7 +23,7 @@ std::string_view name_of(AmqpFormat format) {
 }
 
 Result<AmqpFormat> parse_amqp_format(std::string_view name) {
-  return parse_one_of(name, std::array{AmqpFormat::celery, AmqpFormat::single});
+  return parse_word(name, std::array{AmqpFormat::celery, AmqpFormat::single});
 }
 
 std::string_view name_of(WorkerEvents events) {
@@ -46,8 +37,8 @@ std::string_view name_of(WorkerEvents events) {
 }
 
 Result<WorkerEvents> parse_worker_events(std::string_view name) {
-  return parse_one_of(name, std::array{WorkerEvents::mirror, WorkerEvents::decimate,
-                                       WorkerEvents::elect_only, WorkerEvents::none});
+  return parse_word(name, std::array{WorkerEvents::mirror, WorkerEvents::decimate,
+                                     WorkerEvents::elect_only, WorkerEvents::none});
 }
 
 void EventPacker::pack(const Batch& batch, const LogPosition& from, Instant now,
@@ -75,14 +66,24 @@ void EventPacker::pack(const Batch& batch, const LogPosition& from, Instant now,
       add_to_list(body, at, out);
     } else {
       finish_list(out);
-      out.push_back({std::string(key), std::string(body), "", "", 1, at, 0});
-    }
-    if (options_.format == AmqpFormat::single && !out.empty() && out.back().begin == at) {
-      out.back().message_id = fmt::format("{}:{}", at.epoch.value, at.sequence.value);
+      add_single(key, std::string(body), at, out);
     }
   }
   finish_list(out);
   for (PackedMessage& message : out) message.received_us = batch.received_us();
+}
+
+PackedMessage& EventPacker::add_single(std::string_view key, std::string body,
+                                       const LogPosition& at, std::deque<PackedMessage>& out) {
+  PackedMessage& message = out.emplace_back();
+  message.routing_key = key;
+  message.body = std::move(body);
+  message.events = 1;
+  message.begin = at;
+  if (options_.format == AmqpFormat::single) {
+    message.message_id = fmt::format("{}:{}", at.epoch.value, at.sequence.value);
+  }
+  return message;
 }
 
 void EventPacker::add_to_list(std::string_view body, const LogPosition& at,
@@ -129,8 +130,10 @@ void EventPacker::pack_worker_event(std::string_view key, std::string_view body,
   }
   const bool rarer = is_heartbeat && options_.worker_events == WorkerEvents::decimate;
   const double interval = std::chrono::duration<double>(options_.heartbeat_interval).count();
-  out.push_back({std::string(key), rarer ? with_freq(body, interval) : std::string(body),
-                 event->hostname, "", 1, at, is_heartbeat ? moment.stale_us : 0});
+  PackedMessage& message =
+      add_single(key, rarer ? with_freq(body, interval) : std::string(body), at, out);
+  message.hostname = event->hostname;
+  if (is_heartbeat) message.stale_us = moment.stale_us;
 }
 
 bool EventPacker::goes_on(const WorkerEvent& event, std::string_view body, Instant now) {

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -87,6 +87,8 @@ class EventPacker {
   };
   void pack_worker_event(std::string_view key, std::string_view body, const LogPosition& at,
                          const Moment& moment, std::deque<PackedMessage>& out);
+  PackedMessage& add_single(std::string_view key, std::string body, const LogPosition& at,
+                            std::deque<PackedMessage>& out);
   void add_to_list(std::string_view body, const LogPosition& at, std::deque<PackedMessage>& out);
   void finish_list(std::deque<PackedMessage>& out);
   [[nodiscard]] bool goes_on(const WorkerEvent& event, std::string_view body, Instant now);

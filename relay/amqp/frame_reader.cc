@@ -27,7 +27,6 @@ void note_properties(Delivery& delivery, const amqp_basic_properties_t& properti
     if ((properties._flags & flag) != 0) place = text_of(value);
   };
   note(AMQP_BASIC_CONTENT_TYPE_FLAG, properties.content_type, delivery.content_type);
-  note(AMQP_BASIC_CONTENT_ENCODING_FLAG, properties.content_encoding, delivery.content_encoding);
   note(AMQP_BASIC_APP_ID_FLAG, properties.app_id, delivery.app_id);
   if ((properties._flags & AMQP_BASIC_HEADERS_FLAG) == 0) return;
   for (int i = 0; i < properties.headers.num_entries; ++i) {
@@ -53,7 +52,7 @@ Result<std::optional<BrokerFrame>> FrameReader::take(const amqp_frame_t& frame) 
       break;
     default: return std::nullopt;  // a heartbeat
   }
-  return fail(ErrorCode::malformed, "the broker sent a piece of no message");
+  return fail(ErrorCode::io, "the broker sent a piece of no message");
 }
 
 Result<std::optional<BrokerFrame>> FrameReader::take_method(const amqp_method_t& method) {

@@ -18,7 +18,7 @@ class FrameReader {
   explicit FrameReader(std::size_t message_bytes_max) : bytes_max_(message_bytes_max) {}
 
   // What this frame completes, if anything. Copies all it keeps. Errors: refused, if it says that
-  // the channel or the connection is closed; malformed, if that was for what we had sent (406), or
+  // the channel or the connection is closed; malformed, if that was for what we had sent (406); io,
   // if it is no frame that may come here.
   [[nodiscard]] Result<std::optional<BrokerFrame>> take(const amqp_frame_t& frame);
 

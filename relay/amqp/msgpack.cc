@@ -2,12 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "relay/base/limits.h"
+
 namespace xylem {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr int kDepthMax = 32;
 
 // Builds the value as the library would, but says no to what would nest too deep for its own
 // recursion, and to what JSON has no word for.
@@ -16,12 +16,16 @@ class Builder : public nlohmann::detail::json_sax_dom_parser<Json> {
   using Base = nlohmann::detail::json_sax_dom_parser<Json>;
   explicit Builder(Json& out) : Base(out, false) {}
 
-  bool start_object(std::size_t size) { return ++depth_ <= kDepthMax && Base::start_object(size); }
+  bool start_object(std::size_t size) {
+    return ++depth_ <= kJsonDepthMax && Base::start_object(size);
+  }
   bool end_object() {
     --depth_;
     return Base::end_object();
   }
-  bool start_array(std::size_t size) { return ++depth_ <= kDepthMax && Base::start_array(size); }
+  bool start_array(std::size_t size) {
+    return ++depth_ <= kJsonDepthMax && Base::start_array(size);
+  }
   bool end_array() {
     --depth_;
     return Base::end_array();
@@ -32,7 +36,7 @@ class Builder : public nlohmann::detail::json_sax_dom_parser<Json> {
   }
 
  private:
-  int depth_ = 0;
+  std::size_t depth_ = 0;
 };
 
 }  // namespace

@@ -21,6 +21,10 @@ inline constexpr std::size_t kEventsPerListMax =
     2048;  // of one JSON list, so that a batch holds it
 inline constexpr std::size_t kJsonDepthMax = 32;
 
+// Twice the interval of Celery's heartbeats; beyond, State says that a worker is dead
+// (celery/events/state.py, HEARTBEAT_EXPIRE_WINDOW), and an older one must revive nobody.
+inline constexpr std::int64_t kHeartbeatAgeMaxUs = 4'000'000;
+
 // Limits a relay may be configured with, and their defaults. Units are in the names.
 struct SourceLimits {
   std::size_t message_bytes_max = std::size_t{1} << 20;

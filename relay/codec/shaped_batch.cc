@@ -177,7 +177,10 @@ bool are_among(const Slots& slots, const Slots& all) {
 
 std::unique_ptr<Batch> expand(const Batch& batch) {
   Expansion expansion(batch);
-  return expansion.run() ? expansion.finish() : nullptr;
+  if (!expansion.run()) return nullptr;
+  auto expanded = expansion.finish();
+  expanded->set_origin(batch.origin());
+  return expanded;
 }
 
 std::unique_ptr<Batch> expand_frame(const Batch& batch) {

@@ -15,8 +15,8 @@
 namespace xylem {
 
 // The same events with the JSON of each for a body, byte for byte as it was before it was shaped;
-// stamp and positions stay. nullptr if a body is not what its shape says, which a batch that was
-// admitted or made here never is. Pure; any thread. Cost: about one copy of the JSON.
+// stamp, origin and positions stay. nullptr if a body is not what its shape says, which a batch
+// that was admitted or made here never is. Pure; any thread. Cost: about one copy of the JSON.
 //
 // For reading: it has no frame().
 [[nodiscard]] std::unique_ptr<Batch> expand(const Batch& batch);

@@ -3,15 +3,11 @@
 #include <algorithm>
 #include <array>
 
+#include "relay/base/limits.h"
 #include "relay/codec/batch_codec.h"
 #include "relay/codec/shaped_batch.h"
 
 namespace xylem {
-namespace {
-// Twice the interval of Celery's heartbeats; beyond, State says that a worker is dead
-// (celery/events/state.py, HEARTBEAT_EXPIRE_WINDOW).
-constexpr std::int64_t kHeartbeatAgeMaxUs = 4'000'000;
-}  // namespace
 
 PublishEgress::PublishEgress(Options options, Context& context, SinkEdge& edge)
     : options_(std::move(options)), context_(context), edge_(edge) {

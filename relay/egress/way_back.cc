@@ -1,6 +1,5 @@
 #include "relay/egress/way_back.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "relay/base/check.h"
@@ -58,7 +57,7 @@ void WayBack::begin_since(std::int64_t since_us) {
 
 std::optional<WayBack::Piece> WayBack::next() {
   if (in_memory()) return from_memory();
-  return log_ == nullptr ? without_log() : from_log();
+  return log_ == nullptr ? gap_before_memory() : from_log();
 }
 
 void WayBack::go_on_in_memory() {
@@ -71,7 +70,7 @@ std::optional<WayBack::Piece> WayBack::from_memory() {
   return pass(retention_.at(next_));
 }
 
-WayBack::Piece WayBack::without_log() {
+WayBack::Piece WayBack::gap_before_memory() {
   const Sequence first = retention_.first();
   const Gap gap{epoch_, next_, {first.value - 1}, 0, GapReason::retention};
   next_ = first;
@@ -89,11 +88,10 @@ std::optional<WayBack::Piece> WayBack::from_log() {
       if (first <= next_) return pass(batch);
       if (epoch_ == now_ && first > retention_.first()) {
         // Not everything before it is missing: the log has let go of what memory still has.
-        const Gap gap{epoch_, next_, {retention_.first().value - 1}, 0, GapReason::retention};
-        const bool any = next_ < retention_.first();
-        next_ = std::max(next_, retention_.first());
+        std::optional<Piece> gap;
+        if (next_ < retention_.first()) gap = gap_before_memory();
         go_on_in_memory();
-        return any ? Piece{{}, gap} : from_memory();
+        return gap ? gap : from_memory();
       }
       const Gap gap{epoch_, next_, {first.value - 1}, 0, GapReason::retention};
       next_ = first;

@@ -50,7 +50,7 @@ class WayBack {
   void go_on_in_memory();
   [[nodiscard]] std::optional<Piece> from_memory();
   [[nodiscard]] std::optional<Piece> from_log();
-  [[nodiscard]] Piece without_log();
+  [[nodiscard]] Piece gap_before_memory();
   [[nodiscard]] Piece pass(const BatchRef& batch);
 
   Epoch now_;

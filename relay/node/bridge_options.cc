@@ -100,27 +100,27 @@ void add_sink_target(std::vector<OptionRow>& rows) {
       "amqp_sink.format", "\"celery\" or \"single\"",
       "celery: as Celery's workers send them, task events in lists. single: one event a message, "
       "persistent, with a message_id by which a repeated one is known.",
-      kFixed, [](Config & c) -> auto& { return c.amqp_sink.format; }, parse_amqp_format,
+      kFixed, [](Config & c) -> auto& { return c.amqp_sink.packing.format; }, parse_amqp_format,
       [](AmqpFormat format) { return name_of(format); }));
   rows.push_back(choice(
       "amqp_sink.worker_events", "\"mirror\", \"decimate\", \"elect_only\" or \"none\"",
       "Which of the workers' own events go to the broker, where each costs a message for every "
       "gossiping worker: all; of the heartbeats one per worker and interval; only elections; none.",
-      kFixed, [](Config & c) -> auto& { return c.amqp_sink.worker_events; }, parse_worker_events,
-      [](WorkerEvents events) { return name_of(events); }));
+      kFixed, [](Config & c) -> auto& { return c.amqp_sink.packing.worker_events; },
+      parse_worker_events, [](WorkerEvents events) { return name_of(events); }));
   rows.push_back(duration(
       "amqp_sink.heartbeat_interval", "The interval of decimate; heartbeats announce it.",
-      std::chrono::seconds(2), [](Config & c) -> auto& { return c.amqp_sink.heartbeat_interval; },
-      kFixed));
+      std::chrono::seconds(2),
+      [](Config & c) -> auto& { return c.amqp_sink.packing.heartbeat_interval; }, kFixed));
 }
 
 void add_sink(std::vector<OptionRow>& rows) {
   add_sink_target(rows);
-  rows.push_back(count("amqp_sink.list_events_max", "Task events that share a message at most.",
-                       false, [](Config & c) -> auto& { return c.amqp_sink.list_events_max; },
-                       {1, 10'000}));
+  rows.push_back(
+      count("amqp_sink.list_events_max", "Task events that share a message at most.", false,
+            [](Config & c) -> auto& { return c.amqp_sink.packing.list_events_max; }, {1, 10'000}));
   rows.push_back(bytes("amqp_sink.list_bytes_max", "Likewise in bytes.", false,
-                       [](Config & c) -> auto& { return c.amqp_sink.list_bytes_max; },
+                       [](Config & c) -> auto& { return c.amqp_sink.packing.list_bytes_max; },
                        {1 << 10, 16 * kMiB}));
   rows.push_back(count(
       "amqp_sink.window_messages", "Messages published ahead of the broker's confirms.", false,
@@ -143,30 +143,6 @@ void add_sink(std::vector<OptionRow>& rows) {
         return {};
       }));
 }
-
-}  // namespace
-
-void add_bridge_options(std::vector<OptionRow>& rows) {
-  add_broker(rows);
-  add_source(rows);
-  add_sink(rows);
-}
-
-void resolve_broker(Config& config, std::vector<Problem>& problems) {
-  if (config.amqp_password_file.empty()) return;
-  std::ifstream file(config.amqp_password_file);
-  std::string password;
-  if (!std::getline(file, password) || password.empty()) {
-    problems.push_back(
-        {"amqp.password_file",
-         fmt::format("{} cannot be read, or its first line is empty", config.amqp_password_file)});
-    return;
-  }
-  if (password.back() == '\r') password.pop_back();
-  config.amqp.url.password = password;
-}
-
-namespace {
 
 void check_transport(const Config& config, std::vector<Problem>& problems) {
   const BrokerUrl& url = config.amqp.url;
@@ -200,7 +176,7 @@ void check_sink(const Config& config, std::vector<Problem>& problems) {
   if (!sink.exchange.empty() && !sink.queue.empty()) {
     problems.push_back({"amqp_sink.queue", "cannot go with amqp_sink.exchange; set one of them"});
   }
-  if (!sink.queue.empty() && sink.format == AmqpFormat::celery) {
+  if (!sink.queue.empty() && sink.packing.format == AmqpFormat::celery) {
     problems.push_back({"amqp_sink.queue",
                         "takes amqp_sink.format = \"single\", for a queue's "
                         "readers no routing key tells lists from events"});
@@ -213,6 +189,26 @@ void check_sink(const Config& config, std::vector<Problem>& problems) {
 }
 
 }  // namespace
+
+void add_bridge_options(std::vector<OptionRow>& rows) {
+  add_broker(rows);
+  add_source(rows);
+  add_sink(rows);
+}
+
+void resolve_broker(Config& config, std::vector<Problem>& problems) {
+  if (config.amqp_password_file.empty()) return;
+  std::ifstream file(config.amqp_password_file);
+  std::string password;
+  if (!std::getline(file, password) || password.empty()) {
+    problems.push_back(
+        {"amqp.password_file",
+         fmt::format("{} cannot be read, or its first line is empty", config.amqp_password_file)});
+    return;
+  }
+  if (password.back() == '\r') password.pop_back();
+  config.amqp.url.password = password;
+}
 
 void check_bridges(const Config& config, std::vector<Problem>& problems) {
   const bool source = config.amqp_source.is_wanted();

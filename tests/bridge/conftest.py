@@ -23,6 +23,7 @@ generated_schema = _system.generated_schema
 from amqp_client import Client  # noqa: E402  needs tests/system on the path
 from bench.celery.rabbitmq import RabbitMQ  # noqa: E402
 from certificates import make_certificates  # noqa: E402
+from waiting import until  # noqa: E402
 
 _names = itertools.count()
 
@@ -87,6 +88,5 @@ def start_bridge(start_relay, broker, folder):
 
 
 def await_ready(relay, seconds=15):
-    from waiting import until
     until(lambda: relay.get("/readyz")[0] == 200,
           lambda: f"it is ready: {relay.get('/readyz')[1]}\n{relay.log()}", seconds)
