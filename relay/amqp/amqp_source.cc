@@ -138,7 +138,9 @@ void AmqpSource::take(Delivery& delivery) {
     if (!json) return refuse(Refusal::malformed_json);
     admission_.admit_json("", *json);
   }
-  unstamped_.push_back({delivery.tag, kNotHandedOn, print});
+  unstamped_.push_back({delivery.tag, kNotHandedOn});
+  recent_.push_back(print);
+  if (recent_.size() > options_.prefetch) recent_.pop_front();
 }
 
 bool AmqpSource::is_known(const Delivery& delivery, std::size_t print) {
@@ -163,7 +165,7 @@ std::size_t AmqpSource::settle() {
   std::size_t moved = 0;
   const auto stamped = edge_.stamped();
   for (; !unstamped_.empty() && unstamped_.front().pushed <= stamped.batches; ++moved) {
-    stamped_.push_back({unstamped_.front().tag, {stamped.last}, unstamped_.front().print});
+    stamped_.push_back({unstamped_.front().tag, {stamped.last}});
     unstamped_.pop_front();
   }
   std::uint64_t last_tag = 0;
@@ -178,15 +180,13 @@ std::size_t AmqpSource::settle() {
   return moved;
 }
 
-// The broker gives again what was not acknowledged; of that, what was taken in is known.
 void AmqpSource::give_up(const Error& error) {
   if (link_.connection() == nullptr) return;
   link_.lost(error);
   waiting_.clear();
   rejected_.clear();
   known_.clear();
-  for (const Pending& taken : unstamped_) ++known_[taken.print];
-  for (const Stamped& taken : stamped_) ++known_[taken.print];
+  for (const std::size_t print : recent_) ++known_[print];
   unstamped_.clear();
   stamped_.clear();
 }

@@ -57,7 +57,6 @@ class AmqpSource final : public Agent, Admission::Refused, Admission::Outlet {
   struct Pending {
     std::uint64_t tag = 0;
     std::uint64_t pushed = kNotHandedOn;
-    std::size_t print = 0;  // of its body
   };
   struct Shown {
     SourceFigures source;
@@ -93,11 +92,12 @@ class AmqpSource final : public Agent, Admission::Refused, Admission::Outlet {
   struct Stamped {
     std::uint64_t tag = 0;
     Sequence last;
-    std::size_t print = 0;
   };
   std::deque<Stamped> stamped_;
   std::vector<std::uint64_t> rejected_;
-  // Taken in and not acknowledged when a connection ended: they come again, and are known then.
+  // The prints of what was taken in last. When a connection ends nobody knows which
+  // acknowledgements the broker had read; what it gives again is of these, and known then.
+  std::deque<std::size_t> recent_;
   std::unordered_map<std::size_t, std::uint32_t> known_;
   std::uint64_t repeated_ = 0;
   Published<Shown> shown_;

@@ -177,6 +177,23 @@ def test_a_message_that_the_broker_never_takes_is_let_go_of(own_broker, start_br
         made.stop()
 
 
+def test_a_broker_that_confirms_nothing_is_left(own_broker, start_bridge, context, exchange):
+    """Long before heartbeats would tell."""
+    relay = start_bridge({"amqp_sink.exchange": exchange, "amqp_sink.format": "single",
+                          "amqp.heartbeat": "60s", "amqp_sink.confirm_timeout": "2s"},
+                         url=own_broker.amqp_url)
+    made = Flow(context, relay, own_broker, exchange, rate=100)
+    try:
+        made.await_flow("at first")
+        own_broker.signal(signal.SIGSTOP)
+        until(lambda: relay.log_lines("the broker confirms nothing"), "it is left", 20)
+        own_broker.signal(signal.SIGCONT)
+        made.await_flow("again")
+        assert made.finish()["lost"] == 0
+    finally:
+        made.stop()
+
+
 def test_a_source_goes_on_when_its_queue_is_deleted(start_bridge, client, exchange):
     relay = start_bridge({"amqp_source.exchange": exchange})
     client.publish(exchange, "task.sent", task(1))

@@ -166,25 +166,55 @@ def test_events_for_which_nobody_is_bound_are_counted(start_sink, client, exchan
     assert relay.metric(DROPPED, sink="amqp", reason="unroutable") == 1
 
 
-def test_what_a_full_queue_refuses_is_published_again(start_sink, client, exchange, send):
+@pytest.fixture
+def small_queue(client, exchange):
+    """It has room for two messages, and refuses more."""
     client.exchange(exchange)
     queue = client.channel.queue_declare(
         f"small.{exchange}", durable=True, auto_delete=False,
         arguments={"x-max-length": 2, "x-overflow": "reject-publish"}).queue
     client.channel.queue_bind(queue, exchange, "#")
-    relay = start_sink(format="single")
-    send(relay, *[task(n) for n in range(5)])
-    until(lambda: relay.metric("xylem_amqp_nacked_messages_total") >= 3, "some are refused")
-    assert ledger(relay, exchange)[4] == 3, "and held"
+    return queue
+
+
+def take_five(client, queue):
     got = []
 
     def take(message):
         got.append(json.loads(message.body)["uuid"])
         message.channel.basic_ack(message.delivery_tag)
     client.channel.basic_consume(queue, callback=take)
-    until(lambda: client.drain() or len(got) >= 5, lambda: f"all come: {got}")
+    until(lambda: client.drain() or len(set(got)) == 5, lambda: f"all come: {got}")
+    return got
+
+
+def refused(relay):
+    until(lambda: relay.metric("xylem_amqp_nacked_messages_total") >= 3, "some are refused")
+
+
+def test_what_a_full_queue_refuses_is_published_again(start_sink, client, exchange, send,
+                                                      small_queue):
+    relay = start_sink(format="single")
+    send(relay, *[task(n) for n in range(5)])
+    refused(relay)
+    assert ledger(relay, exchange)[4] == 3, "and held"
+    got = take_five(client, small_queue)
     assert sorted(got) == [f"task-{n}" for n in range(5)]
     assert settled(relay, exchange, 5)[1] == 5
+
+
+def test_what_was_not_confirmed_outlives_a_kill(start_relay, client, exchange, send, small_queue,
+                                                folder, broker):
+    settings = {"spool.directory": folder / "spool", "amqp_sink.exchange": exchange,
+                "amqp_sink.format": "single"}
+    env = {"XYLEM_AMQP_URL": broker.amqp_url}
+    relay = start_relay(settings, env=env)
+    await_ready(relay)
+    send(relay, *[task(n) for n in range(5)])
+    refused(relay)
+    relay.kill()
+    start_relay(settings, env=env)
+    assert set(take_five(client, small_queue)) == {f"task-{n}" for n in range(5)}
 
 
 def test_a_kill_repeats_but_loses_nothing(start_relay, client, exchange, send, folder, broker):

@@ -1,5 +1,6 @@
 """What a relay takes from an exchange, what it refuses, and when it says so to the broker."""
 import pickle
+import threading
 
 import msgpack
 import pytest
@@ -84,6 +85,21 @@ def test_what_is_not_decoded_is_refused(bridge, client, exchange, content_type, 
     assert bridge.log_lines("amqp source refused", "content_type")
 
 
+def test_what_is_refused_goes_to_a_dead_letter_exchange(start_bridge, client, exchange):
+    """If the queue has one."""
+    client.exchange(exchange)
+    dead = client.listen(f"{exchange}.dead")
+    client.channel.queue_declare(f"mine.{exchange}", durable=True, auto_delete=False,
+                                 arguments={"x-dead-letter-exchange": f"{exchange}.dead"})
+    bridge = start_bridge({"amqp_source.exchange": exchange,
+                           "amqp_source.queue": f"mine.{exchange}"})
+    client.publish(exchange, "task.sent", task(1), content_type="text/plain")
+    client.publish(exchange, "task.sent", task(2))
+    assert [one["uuid"] for one in dead.await_events(1)] == ["task-1"]
+    until(lambda: accepted(bridge) == 1, "the other is taken")
+    assert len(dead.messages) == 1
+
+
 def test_msgpack_is_taken_if_so_configured(start_bridge, client, exchange, start_dump):
     bridge = start_bridge({"amqp_source.exchange": exchange, "amqp_source.msgpack": "true"})
     dump = start_dump(bridge, "all")
@@ -122,21 +138,39 @@ def close_connection(broker, name):
 
 
 @pytest.mark.parametrize("level", ["received", "written", "synced"])
-def test_a_connection_that_ends_repeats_nothing(start_bridge, client, exchange, broker, level):
+def test_a_connection_that_ends_repeats_nothing(start_bridge, start_client, exchange, broker,
+                                                level):
     bridge = start_bridge({"amqp_source.exchange": exchange, "amqp_source.level": level,
                            "amqp_source.prefetch": 50})
-    sent = 0
-    for ended in (False, True):
-        for _ in range(2000):
-            client.publish(exchange, "task.multi", [task(sent), task(sent + 1)])
-            sent += 2
-        if not ended:
+    publisher = start_client()
+    sent, over = [], threading.Event()
+
+    def publish():
+        while not over.wait(0.002) or len(sent) < 8000:
+            for _ in range(4):
+                publisher.publish(exchange, "task.multi", [task(len(sent)), task(len(sent) + 1)])
+                sent.extend((1, 1))
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        for _ in range(6):
+            before = bridge.metric("xylem_amqp_connections_total", bridge="source")
             close_connection(broker, "xylem source")
-    until(lambda: accepted(bridge) >= sent, lambda: f"all {sent} come: {accepted(bridge)}")
+            until(lambda: bridge.metric("xylem_amqp_connections_total", bridge="source") > before,
+                  "it connects again")
+            if level != "synced" or bridge.metric("xylem_amqp_repeated_messages_total") > 0:
+                break
+    finally:
+        over.set()
+        thread.join()
+    until(lambda: accepted(bridge) >= len(sent),
+          lambda: f"all {len(sent)} come: {accepted(bridge)}", 60)
+    client = start_client()
     until(lambda: client.depth(f"xylem.{exchange}") == 0, "the queue is empty")
     until(lambda: bridge.metric("xylem_amqp_unacked_messages") == 0, "all is acknowledged")
-    assert accepted(bridge) == sent
-    assert bridge.metric("xylem_amqp_connections_total", bridge="source") == 2
+    assert accepted(bridge) == len(sent)
+    if level == "synced":
+        assert bridge.metric("xylem_amqp_repeated_messages_total") > 0, "the premise"
 
 
 def test_what_was_acknowledged_does_not_come_again_after_a_kill(start_bridge, client, exchange):

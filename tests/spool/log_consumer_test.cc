@@ -72,5 +72,19 @@ TEST_F(LogConsumerTest, CountsWhatTheQuotaLetGoOf) {
   EXPECT_EQ(ledger().accepted, taken + dropped);
 }
 
+// Its file stays readable while it is open, but what is in it was counted already.
+TEST_F(LogConsumerTest, TakesNothingOfASegmentThatWasLetGoOf) {
+  log.options.bytes_max = 4 * log.options.segment_bytes;
+  log.open();
+  log.fill(3);
+  begin();
+  EXPECT_EQ(take(1), "1:1-5 ");
+  while (log.writer->figures().segments_removed == 0) static_cast<void>(log.append(5));
+  const std::uint64_t dropped = ledger().dropped_total();
+  EXPECT_GT(dropped, 0u);
+  static_cast<void>(take());
+  EXPECT_EQ(ledger().accepted, taken + dropped);
+}
+
 }  // namespace
 }  // namespace xylem
