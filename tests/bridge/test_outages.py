@@ -11,6 +11,7 @@ from amqp_client import Client
 from conftest import await_ready
 from events import task
 from outage import Flow
+from plain_clients import Push
 from waiting import until
 
 PAUSE_SECONDS = float(os.environ.get("XYLEM_BRIDGE_PAUSE", "30"))
@@ -163,7 +164,7 @@ def test_a_message_that_the_broker_never_takes_is_let_go_of(own_broker, start_br
     made = Flow(context, relay, own_broker, exchange, rate=100)
     try:
         made.await_flow("at first")
-        made._push.event("task-large", n=-1, padding="x" * 10_000)
+        Push(context, relay.push).event("task-large", n=-1, padding="x" * 10_000)
         until(lambda: relay.metric("xylem_tap_dropped_events_total", sink="amqp",
                                    reason="too_large") == 1, "it is let go of", 30)
         made.sent += 1
