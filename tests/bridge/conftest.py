@@ -22,6 +22,7 @@ generated_schema = _system.generated_schema
 
 from amqp_client import Client  # noqa: E402  needs tests/system on the path
 from bench.celery.rabbitmq import RabbitMQ  # noqa: E402
+from celery_programs import Programs  # noqa: E402
 from certificates import make_certificates  # noqa: E402
 from waiting import until  # noqa: E402
 
@@ -45,6 +46,23 @@ def own_broker():
     """For a test that breaks it."""
     with RabbitMQ() as made:
         yield made
+
+
+@pytest.fixture
+def start_programs(request, folder):
+    """start_programs(broker) is a Programs, which no program outlives."""
+    made = []
+
+    def start(broker):
+        made.append(Programs(folder, broker.amqp_url))
+        return made[-1]
+
+    yield start
+    if getattr(request.node, "has_failed", False):
+        for path in sorted(folder.glob("*.log")):
+            print(f"{path.name}:\n{path.read_text(errors='replace')[-1500:]}")
+    for programs in made:
+        programs.kill()
 
 
 @pytest.fixture

@@ -1,0 +1,143 @@
+"""Real workers keep Gossip and its elections when a relay carries their `worker.*`."""
+import json
+import re
+
+import pytest
+from celery import Celery
+
+from celery_programs import PLUGIN
+from events import heartbeat
+from plain_clients import Push
+from relay_process import clean_environment, xylem
+from waiting import until
+
+WORKERS = ("w1", "w2", "w3")
+ELECTIONS = 10
+
+
+@pytest.fixture
+def app(broker):
+    with Celery("test", broker=broker.amqp_url, set_as_current=False) as made:
+        yield made
+
+
+@pytest.fixture
+def start_workers(broker, start_programs, exchange):
+    """Workers that gossip on the test's exchange; with a relay they have the plug-in for it."""
+    programs = start_programs(broker)
+
+    def start(names, *options, relay=None):
+        plugin = {"PROJ_EVENTS": PLUGIN, "XYLEM_PUSH": relay.push} if relay else {}
+        return {name: programs.worker(name, "--pool", "solo", *options, PROJ_EXCHANGE=exchange,
+                                      **plugin) for name in names}
+    return start
+
+
+def winners(workers, name):
+    """Who says to have won; None as long as some worker has not decided."""
+    logs = {worker: one.log() for worker, one in workers.items()}
+    decided = re.compile(rf"(I won the election|node \S+ elected for) '{name}'")
+    if not all(decided.search(log) for log in logs.values()):
+        return None
+    return [worker for worker, log in logs.items() if f"I won the election '{name}'" in log]
+
+
+def elect(app, workers, folder, name):
+    """All are asked to elect one of them to send a task; who won, and who ran what was sent."""
+    app.control.election(name, "task", {
+        "task": "proj.elected", "args": [name], "kwargs": {}, "options": {"queue": "elected"}})
+    until(lambda: winners(workers, name), lambda: f"they decide {name}", 20)
+    file = folder / f"elected-{name}"
+    until(lambda: file.exists() and file.read_text().endswith("\n"), f"{name} is run")
+    return winners(workers, name), file.read_text().split()
+
+
+def test_workers_elect_one_of_them_without_a_relay(app, start_workers, folder):
+    """The control: unmodified Celery does so with the same words in its logs."""
+    workers = start_workers(WORKERS, "--queues", "elected")
+    asked = [f"{name}@test" for name in WORKERS]
+    until(lambda: knows_all(app, asked), "they know each other", 30)
+    won, ran = elect(app, workers, folder, "one")
+    assert won and ran
+
+
+def knows_all(app, asked):
+    replies = app.control.broadcast("gossip_workers", destination=asked, reply=True,
+                                    limit=len(asked), timeout=5)
+    return len(replies) == len(asked) and all(
+        len(known) == len(asked) - 1 for reply in replies for known in reply.values())
+
+
+@pytest.mark.parametrize("worker_events", ["mirror", "decimate", "elect_only"])
+def test_workers_elect_one_of_them_through_a_relay(app, start_bridge, start_workers, folder,
+                                                   exchange, worker_events):
+    relay = start_bridge({"amqp_sink.exchange": exchange,
+                          "amqp_sink.worker_events": worker_events})
+    workers = start_workers(WORKERS, "--queues", "elected", relay=relay)
+    asked = [f"{name}@test" for name in WORKERS]
+    if worker_events == "elect_only":
+        # They know nobody before they elect; the relay knows them all.
+        until(lambda: relay.accepted() >= 2 * len(WORKERS), "all have said that they live")
+    else:
+        until(lambda: knows_all(app, asked), "they know each other", 30)
+    for number in range(ELECTIONS):
+        won, ran = elect(app, workers, folder, f"election-{number}")
+        assert len(won) == 1 and len(ran) == 1, f"{number}: {won} {ran}"
+
+
+OTHER = heartbeat("other@test")
+MALFORMED = {
+    "a list": [OTHER],
+    "no hostname": {name: value for name, value in OTHER.items() if name != "hostname"},
+    "no type": {name: value for name, value in OTHER.items() if name != "type"},
+}
+
+
+@pytest.mark.parametrize("what", MALFORMED)
+def test_a_malformed_worker_event_ends_an_unmodified_worker(client, exchange, start_workers, what):
+    """Why the sink is strict: Gossip.on_message lets the exception through (Celery 5.2)."""
+    worker = start_workers(["w1"])["w1"]
+
+    def ended():
+        # Again, for while a worker starts it swallows what its first look for messages raises.
+        client.publish(exchange, "worker.heartbeat", MALFORMED[what])
+        return not worker.running()
+    until(ended, lambda: f"it ends: {worker.log()}", 30)
+    assert "Unrecoverable error" in worker.log()
+
+
+def test_malformed_worker_events_stay_in_the_relay(app, context, start_bridge, start_workers,
+                                                   exchange):
+    relay = start_bridge({"amqp_sink.exchange": exchange})
+    worker = start_workers(["w1"])["w1"]
+    push = Push(context, relay.push)
+    for body in MALFORMED.values():
+        push.frames(b"worker.heartbeat", json.dumps(body).encode())
+    push.frames(b"worker.heartbeat", json.dumps(heartbeat("celery@other")).encode())
+
+    def knows_the_other():
+        replies = app.control.broadcast("gossip_workers", destination=["w1@test"], reply=True,
+                                        limit=1, timeout=5)
+        return replies and "celery@other" in replies[0]["w1@test"]
+    until(knows_the_other, lambda: f"what is good goes through: {worker.log()}")
+    assert worker.running()
+
+
+def test_workers_answer_what_xylem_control_tells_them(app, broker, client, start_workers,
+                                                      exchange):
+    environment = clean_environment(XYLEM_AMQP_URL=broker.amqp_url)
+    mailbox = client.listen(exchange)
+    start_workers(["w1"], "--without-heartbeat")
+    assert xylem("control", "heartbeat", env=environment).returncode == 0
+    answer = mailbox.await_events(1)[0]
+    assert answer["type"] == "worker-heartbeat"
+    assert (answer["hostname"], answer["freq"]) == ("w1@test", 5)
+    app.send_task("proj.add", (1, 2), queue="w1")
+    app.send_task("proj.note", ("done",), queue="w1")
+    until(lambda: client.drain() or "custom-note" in [one["type"] for one in mailbox.events()],
+          "both have run")
+    assert not [one for one in mailbox.events() if one["type"] == "task-succeeded"]
+    assert xylem("control", "enable-events", env=environment).returncode == 0
+    app.send_task("proj.add", (1, 2), queue="w1")
+    until(lambda: client.drain() or "task-succeeded" in [one["type"] for one in mailbox.events()],
+          "it sends its tasks' events", 20)
