@@ -120,7 +120,8 @@ void EventPacker::pack_worker_event(std::string_view key, std::string_view body,
     ++counts_.stale;
     return;
   }
-  if (!goes_on(*event, body, moment.now)) {
+  if (options_.worker_events == WorkerEvents::elect_only) hear(*event, key, body, moment.now);
+  if (!goes_on(*event, moment.now)) {
     ++counts_.filtered;
     return;
   }
@@ -136,7 +137,7 @@ void EventPacker::pack_worker_event(std::string_view key, std::string_view body,
   if (is_heartbeat) message.stale_us = moment.stale_us;
 }
 
-bool EventPacker::goes_on(const WorkerEvent& event, std::string_view body, Instant now) {
+bool EventPacker::goes_on(const WorkerEvent& event, Instant now) {
   using Kind = WorkerEvent::Kind;
   const bool is_heartbeat = event.kind == Kind::heartbeat;
   switch (options_.worker_events) {
@@ -149,30 +150,38 @@ bool EventPacker::goes_on(const WorkerEvent& event, std::string_view body, Insta
       known.sent_at = now;
       return true;
     }
-    case WorkerEvents::elect_only: {
-      if (event.kind == Kind::offline) workers_.erase(event.hostname);
-      if (is_heartbeat) {
-        Worker& known = worker(event.hostname);
-        known.heartbeat = body;
-        known.heard_at = now;
-      }
+    case WorkerEvents::elect_only:
       return event.kind == Kind::elect || event.kind == Kind::elect_ack;
-    }
   }
   return false;
 }
 
+void EventPacker::hear(const WorkerEvent& event, std::string_view key, std::string_view body,
+                       Instant now) {
+  using Kind = WorkerEvent::Kind;
+  if (event.kind == Kind::offline) workers_.erase(event.hostname);
+  if (event.kind != Kind::heartbeat && event.kind != Kind::online) return;
+  // One that is new has heard of nobody.
+  if (event.kind == Kind::online) {
+    for (auto& [hostname, known] : workers_) known.sent_at.reset();
+  }
+  Worker& known = worker(event.hostname);
+  known.key = key;
+  known.body = body;
+  known.heard_at = now;
+}
+
 // A worker counts the votes of those that it knows to be alive, and that it knows by their
-// heartbeats (celery/worker/consumer/gossip.py, on_elect_ack).
+// heartbeats and by their coming online (celery/worker/consumer/gossip.py, on_elect_ack).
 void EventPacker::announce_the_living(const Moment& moment, const LogPosition& at,
                                       std::deque<PackedMessage>& out) {
   const Instant now = moment.now;
   for (auto& [hostname, known] : workers_) {
     const bool fresh = now - known.heard_at < kAlive;
     const bool just_told = known.sent_at && now - *known.sent_at < kAlive / 2;
-    if (known.heartbeat.empty() || !fresh || just_told) continue;
+    if (!fresh || just_told) continue;
     known.sent_at = now;
-    out.push_back({"worker.heartbeat", known.heartbeat, hostname, "", 0, at, moment.stale_us});
+    out.push_back({known.key, known.body, hostname, "", 0, at, moment.stale_us});
   }
 }
 

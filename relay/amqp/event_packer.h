@@ -25,7 +25,7 @@ enum class AmqpFormat : std::uint8_t {
 enum class WorkerEvents : std::uint8_t {
   mirror,      // all
   decimate,    // of the heartbeats one per worker and interval
-  elect_only,  // elections, and before each the heartbeats that its quorum is counted by
+  elect_only,  // elections, and before each the signs of life that its quorum is counted by
   none
 };
 [[nodiscard]] std::string_view name_of(AmqpFormat format);
@@ -73,8 +73,9 @@ class EventPacker {
 
  private:
   struct Worker {
-    std::string heartbeat;           // the latest
-    Instant heard_at;                // when it came
+    std::string key;   // of its latest sign of life: a heartbeat, or that it is online
+    std::string body;  // likewise
+    Instant heard_at;  // when that came
     std::optional<Instant> sent_at;  // when one was last sent on
   };
   static constexpr std::size_t kWorkersMax = 65'536;
@@ -91,7 +92,8 @@ class EventPacker {
                             std::deque<PackedMessage>& out);
   void add_to_list(std::string_view body, const LogPosition& at, std::deque<PackedMessage>& out);
   void finish_list(std::deque<PackedMessage>& out);
-  [[nodiscard]] bool goes_on(const WorkerEvent& event, std::string_view body, Instant now);
+  [[nodiscard]] bool goes_on(const WorkerEvent& event, Instant now);
+  void hear(const WorkerEvent& event, std::string_view key, std::string_view body, Instant now);
   void announce_the_living(const Moment& moment, const LogPosition& at,
                            std::deque<PackedMessage>& out);
   [[nodiscard]] Worker& worker(const std::string& hostname);

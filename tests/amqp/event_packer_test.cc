@@ -1,12 +1,13 @@
-// Goal    events become the messages that Celery's consumers expect, in their order, and every one
-// is
-//         in a message or counted.
+// Goal    events become the messages that Celery's consumers expect, in their order, and each
+//         is in a message or counted.
 // Method  batches by hand, a clock of the test's own.
 
 #include "relay/amqp/event_packer.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <set>
 
 #include "tests/doubles/batches.h"
 #include "tests/doubles/manual_clock.h"
@@ -187,6 +188,13 @@ TEST_F(EventPackerTest, SendsElectionsWithTheirQuorum) {
   EXPECT_EQ(last[1].body, elect);
   EXPECT_EQ(pack({{"worker.elect.ack", ack}}), "worker.elect.ack " + ack + "\n");
   EXPECT_EQ(pack({{"worker.elect", elect}}), "worker.elect " + elect + "\n") << "just told";
+  EXPECT_EQ(pack({{"worker.online", worker_event("online", "new")}}), "");
+  pack({{"worker.elect", elect}});
+  std::set<std::string> told;
+  for (const PackedMessage& one : last) told.insert(one.routing_key + " of " + one.hostname);
+  EXPECT_EQ(told, (std::set<std::string>{"worker.heartbeat of w1", "worker.online of new",
+                                         "worker.elect of w1"}))
+      << "one that came online lives, and has heard of nobody yet";
 }
 
 TEST_F(EventPackerTest, SendsNoWorkersEventsIfSo) {
