@@ -7,8 +7,10 @@ Celery and not this folder.
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
+import urllib.request
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 PYTHON = '/usr/bin/python3'
@@ -32,6 +34,11 @@ def cpu_seconds(pid):
         except FileNotFoundError:
             pass  # it ended meanwhile
     return total / 1e9
+
+
+def resident_bytes(pid):
+    status = pathlib.Path(f'/proc/{pid}/status').read_text()
+    return int(re.search(r'VmRSS:\s+(\d+)', status).group(1)) * 1024
 
 
 class Load:
@@ -70,23 +77,32 @@ class Load:
 
 
 class Relay:
-    """`xylem serve` on ports of its own; `push`, `publish`, `stream` say which."""
+    """`xylem serve` on ports of its own; `push`, `publish`, `stream`, `http` say which."""
 
-    def __init__(self, binaries, folder, *settings):
+    def __init__(self, binaries, folder, *settings, **environment):
         listen = [f'{name}.listen=tcp://127.0.0.1:0' for name in ('acked', 'publish', 'stream')]
-        listen += [f'push.listen=[tcp://127.0.0.1:0, ipc://{folder}/push]', 'http.listen=off']
+        listen += [f'push.listen=[tcp://127.0.0.1:0, ipc://{folder}/push]',
+                   'http.listen=http://127.0.0.1:0']
         command = [str(pathlib.Path(binaries) / 'xylem'), 'serve']
         for setting in (*listen, *settings):
             command += ['--set', setting]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
-                                         stderr=subprocess.DEVNULL, env=clean_environment())
+                                         stderr=subprocess.DEVNULL,
+                                         env=clean_environment(**environment))
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f'the relay ended with code {self._process.wait()}')
         ready = json.loads(line)
         self.push, self.push_ipc = ready['push'][:2]
-        self.publish, self.stream = ready['publish'][0], ready['stream'][0]
+        self.publish, self.stream, self.http = (
+            ready[name][0] for name in ('publish', 'stream', 'http'))
         self.pid = self._process.pid
+
+    def metric(self, name):
+        """The sum of its samples; `name` may go on into the labels: ``name{sink="amqp"``."""
+        with urllib.request.urlopen(f'{self.http}/metrics', timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return sum(float(line.rsplit(' ', 1)[1]) for line in lines if line.startswith(name))
 
     def __enter__(self):
         return self

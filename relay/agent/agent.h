@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +18,7 @@ namespace xylem {
 //              there was nothing to do. Must not block.
 //   has_work   before the thread sleeps; true if do_work would find something now.
 //   wait_fds   file descriptors whose readability may mean work. Asked before every sleep.
+//   due        when do_work will find something by the clock alone. Asked before every sleep.
 //   drain      instead of do_work once a stop is requested; takes nothing new, finishes what was
 //              accepted. `unfinished` until then; not called again once the deadline has passed.
 //   on_stop    once; closes what on_start opened, and returns how many events it leaves behind.
@@ -30,6 +32,7 @@ class Agent {
   [[nodiscard]] virtual std::size_t do_work(Instant now) = 0;
   [[nodiscard]] virtual bool has_work() = 0;
   virtual void wait_fds(std::vector<int>& fds) const = 0;
+  [[nodiscard]] virtual std::optional<Instant> due() const { return std::nullopt; }
   [[nodiscard]] virtual Drain drain(Instant now) = 0;
   [[nodiscard]] virtual std::uint64_t on_stop() = 0;
 };

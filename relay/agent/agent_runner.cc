@@ -102,6 +102,15 @@ bool AgentRunner::any_has_work() {
   });
 }
 
+Duration AgentRunner::until_due() const {
+  Duration rest = Duration::max();
+  for (const auto& slot : slots_) {
+    const auto due = slot->finished.load(kOrder) ? std::nullopt : slot->agent->due();
+    if (due) rest = std::min(rest, std::max(*due - clock_.now(), Duration(0)));
+  }
+  return rest;
+}
+
 void AgentRunner::sleep() {
   doorbell_.will_sleep();
   bool stopping = false;
@@ -118,10 +127,11 @@ void AgentRunner::sleep() {
   for (const int fd : fds_) waits.push_back({fd, POLLIN, 0});
   // While draining, progress can depend on a peer's pace alone: look again soon.
   const Duration limit = stopping ? Duration(std::chrono::milliseconds(2)) : sleep_max_;
-  const auto limit_ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
-  const int ready = ::poll(waits.data(), waits.size(), static_cast<int>(limit_ms));
+  const Duration rest = std::min(limit, until_due());
+  const auto rest_ms = std::chrono::ceil<std::chrono::milliseconds>(rest).count();
+  const int ready = ::poll(waits.data(), waits.size(), static_cast<int>(rest_ms));
   doorbell_.woke();
-  if (ready == 0 && !stopping && any_has_work()) {
+  if (ready == 0 && rest == sleep_max_ && any_has_work()) {
     missed_wakeups_.store(missed_wakeups_.load(kOrder) + 1, kOrder);
   }
 }

@@ -63,6 +63,7 @@ class AgentRunner {
   [[nodiscard]] Result<void> start_agents();
   [[nodiscard]] std::size_t turn(Slot& slot, Instant now);
   void finish(Slot& slot);
+  [[nodiscard]] Duration until_due() const;
   void sleep();
   [[nodiscard]] bool any_has_work();
   Slot& slot_of(const Agent& agent) const;

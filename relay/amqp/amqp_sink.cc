@@ -80,7 +80,7 @@ std::size_t AmqpSink::do_work(Instant now) {
   if (connection != nullptr) work += listen(*connection, now);
   if ((connection = link_.connection()) != nullptr) work += publish(*connection, now);
   // What waits longest is in memory, so that its age is known.
-  if (window_.empty() && pack_next(now)) ++work;
+  if (window_.empty() && pack_more(now)) ++work;
   const bool due = now - saved_at_ >= kSaveInterval;
   if (due) save(now);
   if (work != 0 || due) show();
@@ -124,7 +124,7 @@ std::size_t AmqpSink::publish(BrokerConnection& connection, Instant now) {
   while (sent < kMessagesPerTurn && !link_.blocked() && window_.open()) {
     const PackedMessage* message = window_.next(now, clock_.wall_us());
     if (message == nullptr) {
-      if (!window_.all_sent() || !pack_next(now)) break;
+      if (!window_.all_sent() || !pack_more(now)) break;
       continue;
     }
     if (!connection.writable()) break;
@@ -151,21 +151,45 @@ Result<void> AmqpSink::publish_one(BrokerConnection& connection, const PackedMes
   return connection.publish(out);
 }
 
-// The messages of the next batch of the log; false if there is none.
-bool AmqpSink::pack_next(Instant now) {
-  const auto entry = consumer_.next();
-  if (!entry) return false;
-  const std::unique_ptr<Batch> plain = entry->batch->is_shaped() ? expand(*entry->batch) : nullptr;
-  const Batch& batch = plain ? *plain : *entry->batch;
+// After a pause the first event waits for more: a message costs the broker much more than an event
+// in it. What waits already, as after an outage, waits no longer.
+bool AmqpSink::is_ripe(Instant now) {
+  if (!consumer_.has_more()) {
+    ripe_at_.reset();
+    return false;
+  }
+  if (!ripe_at_) ripe_at_ = now + options_.linger;
+  return now >= *ripe_at_;
+}
+
+// The messages of what the log has; false if there is nothing, or not yet.
+bool AmqpSink::pack_more(Instant now) {
+  if (!is_ripe(now)) return false;
+  bool any = false;
+  while (packed_.size() < kPackedMessages) {
+    const auto entry = consumer_.next();
+    if (!entry) {
+      ripe_at_.reset();
+      break;
+    }
+    pack(*entry, now);
+    any = true;
+  }
+  packer_.finish(packed_);
+  for (PackedMessage& message : packed_) window_.add(std::move(message));
+  packed_.clear();
+  return any;
+}
+
+void AmqpSink::pack(const LogReader::Entry& entry, Instant now) {
+  const std::unique_ptr<Batch> plain = entry.batch->is_shaped() ? expand(*entry.batch) : nullptr;
+  const Batch& batch = plain ? *plain : *entry.batch;
   // Of the first batch, maybe not all: some of it had been confirmed in the last life.
   const LogPosition first{batch.epoch(), batch.first_sequence()};
   const std::uint64_t had =
       first < begin_ ? begin_.sequence.value - first.sequence.value : std::uint64_t{0};
   read_events_ += batch.size() - had;
   packer_.pack(batch, begin_, now, clock_.wall_us(), packed_);
-  for (PackedMessage& message : packed_) window_.add(std::move(message));
-  packed_.clear();
-  return true;
 }
 
 void AmqpSink::give_up(const Error& error) {
@@ -211,13 +235,18 @@ void AmqpSink::show() {
 bool AmqpSink::has_work() {
   BrokerConnection* connection = link_.connection();
   if (connection == nullptr || link_.blocked() || !window_.open()) return false;
-  return (window_.has_unsent() || (window_.all_sent() && consumer_.has_more())) &&
+  return (window_.has_unsent() || (window_.all_sent() && is_ripe(clock_.now()))) &&
          connection->writable();
 }
 
 void AmqpSink::wait_fds(std::vector<int>& fds) const {
   const BrokerConnection* connection = link_.connection();
   if (connection != nullptr) fds.push_back(connection->fd());
+}
+
+// Not what is ripe already, and waits for the broker.
+std::optional<Instant> AmqpSink::due() const {
+  return ripe_at_ && *ripe_at_ > clock_.now() ? ripe_at_ : std::nullopt;
 }
 
 Agent::Drain AmqpSink::drain(Instant now) {

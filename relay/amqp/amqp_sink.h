@@ -28,7 +28,8 @@ class AmqpSink final : public Agent {
     std::string exchange;  // and, or
     std::string queue;     // one that there is: classic, quorum or stream
     std::vector<std::string> patterns{"#"};
-    EventPacker::Options packing;  // its filter is made of the patterns
+    EventPacker::Options packing;                     // its filter is made of the patterns
+    Duration linger = std::chrono::milliseconds(20);  // for more to share a list with
     ConfirmWindow::Options window;
     Duration confirm_timeout = std::chrono::seconds(30);
     std::vector<std::string> on_connect;  // control commands
@@ -46,6 +47,7 @@ class AmqpSink final : public Agent {
   [[nodiscard]] std::size_t do_work(Instant now) override;
   [[nodiscard]] bool has_work() override;
   void wait_fds(std::vector<int>& fds) const override;
+  [[nodiscard]] std::optional<Instant> due() const override;
   // Finished when all of the log is confirmed, or when nobody is there to take it: it stays in the
   // spool then.
   [[nodiscard]] Drain drain(Instant now) override;
@@ -59,6 +61,7 @@ class AmqpSink final : public Agent {
 
  private:
   static constexpr std::size_t kMessagesPerTurn = 256;
+  static constexpr std::size_t kPackedMessages = 16;  // at once, but for those of a large batch
   static constexpr Duration kSaveInterval = std::chrono::milliseconds(100);
 
   AmqpSink(const Options& options, const BrokerOptions& broker,
@@ -70,7 +73,9 @@ class AmqpSink final : public Agent {
   [[nodiscard]] std::size_t publish(BrokerConnection& connection, Instant now);
   [[nodiscard]] Result<void> publish_one(BrokerConnection& connection,
                                          const PackedMessage& message);
-  [[nodiscard]] bool pack_next(Instant now);
+  [[nodiscard]] bool is_ripe(Instant now);
+  [[nodiscard]] bool pack_more(Instant now);
+  void pack(const LogReader::Entry& entry, Instant now);
   void give_up(const Error& error);
   [[nodiscard]] LogPosition done() const;
   void save(Instant now);
@@ -86,6 +91,7 @@ class AmqpSink final : public Agent {
   std::deque<PackedMessage> packed_;  // reused
   LogPosition begin_;                 // where the last life's cursor was: maybe inside a batch
   std::uint64_t read_events_ = 0;
+  std::optional<Instant> ripe_at_;  // when what came after a pause has lingered
   Instant saved_at_;
   TapBoard board_{"amqp"};
   std::shared_ptr<TapEntry> entry_;

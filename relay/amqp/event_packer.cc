@@ -44,7 +44,8 @@ Result<WorkerEvents> parse_worker_events(std::string_view name) {
 void EventPacker::pack(const Batch& batch, const LogPosition& from, Instant now,
                        std::int64_t wall_us, std::deque<PackedMessage>& out) {
   const Moment moment{now, wall_us,
-                      batch.received_us() - batch.origin().age_us + kHeartbeatAgeMaxUs};
+                      batch.received_us() - batch.origin().age_us + kHeartbeatAgeMaxUs,
+                      batch.received_us()};
   // A monitor cannot tell the past from the present, and Celery's State would mix them.
   std::vector<bool> wanted;
   for (const BatchKey& key : batch.keys()) {
@@ -60,38 +61,40 @@ void EventPacker::pack(const Batch& batch, const LogPosition& from, Instant now,
       continue;
     }
     if (key.starts_with(kWorkerPrefix)) {
-      finish_list(out);
       pack_worker_event(key, body, at, moment, out);
     } else if (options_.format == AmqpFormat::celery && key.starts_with(kTaskPrefix)) {
-      add_to_list(body, at, out);
+      add_to_list(body, at, moment, out);
     } else {
       finish_list(out);
-      add_single(key, std::string(body), at, out);
+      add_single(key, std::string(body), at, moment, out);
     }
   }
-  finish_list(out);
-  for (PackedMessage& message : out) message.received_us = batch.received_us();
 }
 
 PackedMessage& EventPacker::add_single(std::string_view key, std::string body,
-                                       const LogPosition& at, std::deque<PackedMessage>& out) {
+                                       const LogPosition& at, const Moment& moment,
+                                       std::deque<PackedMessage>& out) {
   PackedMessage& message = out.emplace_back();
   message.routing_key = key;
   message.body = std::move(body);
   message.events = 1;
   message.begin = at;
+  message.received_us = moment.received_us;
   if (options_.format == AmqpFormat::single) {
     message.message_id = fmt::format("{}:{}", at.epoch.value, at.sequence.value);
   }
   return message;
 }
 
-void EventPacker::add_to_list(std::string_view body, const LogPosition& at,
+void EventPacker::add_to_list(std::string_view body, const LogPosition& at, const Moment& moment,
                               std::deque<PackedMessage>& out) {
   const bool full = list_.events >= options_.list_events_max ||
                     list_.body.size() + body.size() + 2 > options_.list_bytes_max;
   if (list_.events != 0 && full) finish_list(out);
-  if (list_.events == 0) list_.begin = at;
+  if (list_.events == 0) {
+    list_.begin = at;
+    list_.received_us = moment.received_us;
+  }
   list_.body += list_.events == 0 ? '[' : ',';
   list_.body += body;
   ++list_.events;
@@ -125,6 +128,7 @@ void EventPacker::pack_worker_event(std::string_view key, std::string_view body,
     ++counts_.filtered;
     return;
   }
+  finish_list(out);
   const bool is_election = event->kind == WorkerEvent::Kind::elect;
   if (is_election && options_.worker_events == WorkerEvents::elect_only) {
     announce_the_living(moment, at, out);
@@ -132,7 +136,7 @@ void EventPacker::pack_worker_event(std::string_view key, std::string_view body,
   const bool rarer = is_heartbeat && options_.worker_events == WorkerEvents::decimate;
   const double interval = std::chrono::duration<double>(options_.heartbeat_interval).count();
   PackedMessage& message =
-      add_single(key, rarer ? with_freq(body, interval) : std::string(body), at, out);
+      add_single(key, rarer ? with_freq(body, interval) : std::string(body), at, moment, out);
   message.hostname = event->hostname;
   if (is_heartbeat) message.stale_us = moment.stale_us;
 }
@@ -181,7 +185,8 @@ void EventPacker::announce_the_living(const Moment& moment, const LogPosition& a
     const bool just_told = known.sent_at && now - *known.sent_at < kAlive / 2;
     if (!fresh || just_told) continue;
     known.sent_at = now;
-    out.push_back({known.key, known.body, hostname, "", 0, at, moment.stale_us});
+    out.push_back(
+        {known.key, known.body, hostname, "", 0, at, moment.stale_us, moment.received_us});
   }
 }
 

@@ -64,10 +64,12 @@ class EventPacker {
   };
   EventPacker(const Options& options, const Clock& clock) : options_(options), log_(clock) {}
 
-  // Leaves in `out` the messages of a batch's events from `from` on, the last list too: nothing
-  // ever waits for more. REQUIRES a batch that is not shaped, and an empty `out`.
+  // Adds to `out` the messages of a batch's events from `from` on, but for the list that the next
+  // batch may go on with. REQUIRES a batch that is not shaped.
   void pack(const Batch& batch, const LogPosition& from, Instant now, std::int64_t wall_us,
             std::deque<PackedMessage>& out);
+  // And that list.
+  void finish(std::deque<PackedMessage>& out) { finish_list(out); }
 
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
@@ -84,13 +86,15 @@ class EventPacker {
   struct Moment {
     Instant now;
     std::int64_t wall_us = 0;
-    std::int64_t stale_us = 0;  // for its heartbeats
+    std::int64_t stale_us = 0;     // for its heartbeats
+    std::int64_t received_us = 0;  // when the relay took it in
   };
   void pack_worker_event(std::string_view key, std::string_view body, const LogPosition& at,
                          const Moment& moment, std::deque<PackedMessage>& out);
   PackedMessage& add_single(std::string_view key, std::string body, const LogPosition& at,
-                            std::deque<PackedMessage>& out);
-  void add_to_list(std::string_view body, const LogPosition& at, std::deque<PackedMessage>& out);
+                            const Moment& moment, std::deque<PackedMessage>& out);
+  void add_to_list(std::string_view body, const LogPosition& at, const Moment& moment,
+                   std::deque<PackedMessage>& out);
   void finish_list(std::deque<PackedMessage>& out);
   [[nodiscard]] bool goes_on(const WorkerEvent& event, Instant now);
   void hear(const WorkerEvent& event, std::string_view key, std::string_view body, Instant now);

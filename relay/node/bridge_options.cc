@@ -122,6 +122,10 @@ void add_sink(std::vector<OptionRow>& rows) {
   rows.push_back(bytes("amqp_sink.list_bytes_max", "Likewise in bytes.", false,
                        [](Config & c) -> auto& { return c.amqp_sink.packing.list_bytes_max; },
                        {1 << 10, 16 * kMiB}));
+  rows.push_back(duration(
+      "amqp_sink.linger",
+      "How long the first event after a pause waits for more to share a list with.", Duration(0),
+      [](Config & c) -> auto& { return c.amqp_sink.linger; }, kFixed));
   rows.push_back(count(
       "amqp_sink.window_messages", "Messages published ahead of the broker's confirms.", false,
       [](Config & c) -> auto& { return c.amqp_sink.window.messages_max; }, {1, 65'536}));

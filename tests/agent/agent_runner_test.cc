@@ -27,14 +27,22 @@ class ToyAgent final : public Agent {
     if (fails_to_start) return fail(ErrorCode::io, name_ + " cannot start");
     return {};
   }
-  std::size_t do_work(Instant) override {
+  std::size_t do_work(Instant now) override {
     EXPECT_EQ(std::this_thread::get_id(), thread);
+    if (due() && now >= *due()) {
+      due_ns = 0;
+      ++offered;
+    }
     const std::size_t moved = offered.load() - done.load();
     done += moved;
     return moved;
   }
   bool has_work() override { return offered.load() != done.load(); }
   void wait_fds(std::vector<int>&) const override {}
+  std::optional<Instant> due() const override {
+    const std::int64_t at = due_ns.load();
+    return at == 0 ? std::nullopt : std::optional(Instant{Duration(at)});
+  }
   Drain drain(Instant now) override {
     if (first_drain == Instant{}) first_drain = now;
     do_work(now);
@@ -52,6 +60,7 @@ class ToyAgent final : public Agent {
   Instant first_drain;
   std::atomic<std::size_t> offered{0};
   std::atomic<std::size_t> done{0};
+  std::atomic<std::int64_t> due_ns{0};
 
  private:
   std::string name_;
@@ -117,6 +126,15 @@ TEST_F(AgentRunnerTest, DoesWorkThatItIsRungFor) {
   EXPECT_EQ(sampled(Metric::agent_missed_wakeups), 0);
   EXPECT_GT(sampled(Metric::agent_cycles), 0);
   EXPECT_LT(runner.heartbeat_age(), Duration(20s));
+}
+
+TEST_F(AgentRunnerTest, WakesForAnAgentThatIsDue) {
+  const Instant begun = clock.now();
+  second.due_ns = (begun + 20ms).since_boot.count();
+  ASSERT_TRUE(runner.start());
+  ASSERT_TRUE(done_soon(second, 1));
+  EXPECT_LT(clock.now() - begun, Duration(10s)) << "not by the safety net";
+  EXPECT_EQ(sampled(Metric::agent_missed_wakeups), 0);
 }
 
 TEST_F(AgentRunnerTest, StopsOneAgentWhileTheOtherWorksOn) {

@@ -42,6 +42,7 @@ class EventPackerTest : public ::testing::Test {
     next += batch.size();
     std::deque<PackedMessage> out;
     packer().pack(batch, from, clock.now(), clock.wall_us(), out);
+    packer().finish(out);
     std::string text;
     for (const PackedMessage& message : out) {
       text += message.routing_key + " " + message.body + "\n";
@@ -199,8 +200,10 @@ TEST_F(EventPackerTest, SendsElectionsWithTheirQuorum) {
 
 TEST_F(EventPackerTest, SendsNoWorkersEventsIfSo) {
   options.worker_events = WorkerEvents::none;
-  EXPECT_EQ(pack({{"worker.online", worker_event("online", "w1")}, {"task.a", "{1}"}}),
-            "task.multi [{1}]\n");
+  EXPECT_EQ(
+      pack({{"task.a", "{1}"}, {"worker.online", worker_event("online", "w1")}, {"task.a", "{2}"}}),
+      "task.multi [{1},{2}]\n")
+      << "nor does one cut a list";
 }
 
 TEST(AmqpFormat, HasWordsForTheConfiguration) {

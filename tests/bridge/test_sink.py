@@ -42,6 +42,16 @@ def settled(relay, tap, events):
     return ledger(relay, tap)
 
 
+def test_events_that_come_soon_after_each_other_share_a_list(start_sink, client, exchange, send):
+    """Of any workers; a batch each on their way through the relay."""
+    mailbox = client.listen(exchange)
+    relay = start_sink(linger="1s")
+    send(relay, *(task(n, hostname=f"w{n % 3}@x") for n in range(50)))
+    assert [one["uuid"] for one in mailbox.await_events(50)] == [f"task-{n}" for n in range(50)]
+    assert len(mailbox.messages) <= 2
+    assert settled(relay, exchange, 50)[1] == 50
+
+
 def test_messages_are_celerys_own(start_sink, client, exchange, send):
     mailbox = client.listen(exchange)
     relay = start_sink()
