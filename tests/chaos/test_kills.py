@@ -49,12 +49,16 @@ def test_a_sidecar_whose_central_is_killed_again_and_again_loses_nothing(
     central, sidecar = pair
     stream = start_stream(central.stream.endpoint, "all")
     sources = [start_source(sidecar.acked.endpoint, f"p{n}") for n in range(2)]
+
+    def connections():
+        return sidecar.relay.metric("xylem_upstream_connections_total")
     for _ in range(10):
+        # What arrives may be the last of the life before, so that says not yet that this one began.
+        until(lambda: connections() >= central.begun, lambda: f"it connects: {connections()}")
         arrives(stream)
         central.restart()
     oracle.premise("lives of the central", central.begun, least=11)
-    oracle.premise("connections of the sidecar", lambda: sidecar.relay.metric(
-        "xylem_upstream_connections_total"), least=11)
+    oracle.premise("connections of the sidecar", connections, least=11)
     conclude(oracle, *sources)
 
 
