@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kTaskPrefix = "task.";
 constexpr std::string_view kWorkerPrefix = "worker.";
+constexpr Duration kAnswerInterval = std::chrono::seconds(2);  // no oftener than Celery beats
 constexpr Duration kAlive = std::chrono::microseconds(kHeartbeatAgeMaxUs);
 
 }  // namespace
@@ -150,8 +151,11 @@ bool EventPacker::goes_on(const WorkerEvent& event, Instant now) {
     case WorkerEvents::decimate: {
       if (!is_heartbeat) return true;
       Worker& known = worker(event.hostname);
-      if (known.sent_at && now - *known.sent_at < options_.heartbeat_interval) return false;
-      known.sent_at = now;
+      // Whoever asks is told, or a monitor that has just come would know nobody for an interval.
+      auto& last = event.is_answer ? known.answered_at : known.sent_at;
+      const Duration interval = event.is_answer ? kAnswerInterval : options_.heartbeat_interval;
+      if (last && now - *last < interval) return false;
+      last = now;
       return true;
     }
     case WorkerEvents::elect_only:

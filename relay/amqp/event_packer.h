@@ -78,7 +78,8 @@ class EventPacker {
     std::string key;   // of its latest sign of life: a heartbeat, or that it is online
     std::string body;  // likewise
     Instant heard_at;  // when that came
-    std::optional<Instant> sent_at;  // when one was last sent on
+    std::optional<Instant> sent_at;      // when one was last sent on
+    std::optional<Instant> answered_at;  // likewise one that had been asked for
   };
   static constexpr std::size_t kWorkersMax = 65'536;
 

@@ -43,6 +43,7 @@ constexpr Rule kElect[] = {{"id", is_text, "a text"},
                            {"topic", is_text, "a text"},
                            {"cver", is_integer, "a whole number"}};
 constexpr Rule kElectAck[] = {{"id", is_text, "a text"}, {"clock", is_integer, "a whole number"}};
+constexpr double kAnswerFreq = 5;
 // State sets a Worker's attributes from an event's fields, whatever they are called.
 constexpr const char* kNotFields[] = {"heartbeats", "event", "local_received"};
 
@@ -100,6 +101,8 @@ tl::expected<WorkerEvent, std::string> read_worker_event(std::string_view key,
   read.kind = kind_of(key);
   if (auto wrong = what_is_wrong(event, key, read.kind)) return tl::unexpected(*wrong);
   read.hostname = event["hostname"].get<std::string>();
+  read.is_answer = read.kind == WorkerEvent::Kind::heartbeat && !event.contains("active") &&
+                   event.value("freq", 0.0) == kAnswerFreq;
   return read;
 }
 

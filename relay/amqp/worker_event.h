@@ -8,12 +8,14 @@
 namespace xylem {
 
 // What a bridge has to know of a worker's own event. Celery's Gossip reads these outside of any
-// guard: one that is not as it must be can stop the consumer of every gossiping worker
-// (users-and-celery-facts §4.4), so nothing goes to a live exchange that was not held against this.
+// guard: one that is not as it must be stops every gossiping worker (tests/bridge/test_gossip.py
+// shows it), so nothing goes to a live exchange that was not held against this.
 struct WorkerEvent {
   enum class Kind : std::uint8_t { heartbeat, online, offline, elect, elect_ack, other };
   Kind kind = Kind::other;
   std::string hostname;
+  // A heartbeat that was asked for: it has other fields (celery/worker/control.py, heartbeat).
+  bool is_answer = false;
 };
 
 // Errors: what is wrong with it, for the log. Pure; any thread.

@@ -166,6 +166,11 @@ TEST_F(EventPackerTest, DecimatesTheHeartbeatsOfEachWorker) {
   clock.advance(seconds(2));
   EXPECT_EQ(heartbeat("w1"), beat("w1"));
   EXPECT_EQ(packer().counts().filtered, 4u);
+  const std::string answer = worker_event("heartbeat", "w1", R"(, "freq": 5)");
+  EXPECT_EQ(pack({{"worker.heartbeat", answer}}), beat("w1")) << "it was asked for";
+  EXPECT_EQ(pack({{"worker.heartbeat", answer}}), "") << "by everybody at once";
+  clock.advance(seconds(2));
+  EXPECT_EQ(pack({{"worker.heartbeat", answer}}), beat("w1"));
   const std::string offline = worker_event("offline", "w1");
   EXPECT_EQ(pack({{"worker.offline", offline}}), "worker.offline " + offline + "\n");
 }

@@ -31,6 +31,8 @@ TEST(WorkerEvent, TakesWhatCelerySends) {
   ASSERT_TRUE(heartbeat) << heartbeat.error();
   EXPECT_EQ(heartbeat->kind, WorkerEvent::Kind::heartbeat);
   EXPECT_EQ(heartbeat->hostname, "w1@x");
+  EXPECT_FALSE(heartbeat->is_answer);
+  EXPECT_TRUE(read_worker_event("worker.heartbeat", with("freq", "5"))->is_answer);
   EXPECT_EQ(wrong("worker.elect", R"({"type": "worker-elect", "hostname": "w", "timestamp": 1, )"
                                   R"("id": "i", "clock": 3, "pid": 7, "topic": "task", )"
                                   R"("action": {"any": "thing"}, "cver": 1})"),

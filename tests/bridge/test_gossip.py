@@ -142,3 +142,16 @@ def test_workers_answer_what_xylem_control_tells_them(app, broker, client, start
     app.send_task("proj.add", (1, 2), queue="w1")
     until(lambda: client.drain() or "task-succeeded" in [one["type"] for one in mailbox.events()],
           "it sends its tasks' events", 20)
+
+
+def test_a_thinned_out_fleet_answers_at_once(broker, client, start_bridge, start_workers, exchange):
+    """Or a monitor that asks who is there would know nobody for an interval."""
+    mailbox = client.listen(exchange, "worker.heartbeat")
+    relay = start_bridge({"amqp_sink.exchange": exchange, "amqp_sink.worker_events": "decimate",
+                          "amqp_sink.heartbeat_interval": "60s"})
+    start_workers(["w1"], relay=relay)
+    mailbox.await_events(1)
+    environment = clean_environment(XYLEM_AMQP_URL=broker.amqp_url)
+    assert xylem("control", "heartbeat", env=environment).returncode == 0
+    answer = mailbox.await_events(2)[1]
+    assert "active" not in answer and answer["freq"] == 60
