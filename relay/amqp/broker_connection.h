@@ -41,7 +41,7 @@ struct OutgoingMessage {
   std::string_view app_id;
   bool persistent = false;
   bool mandatory = false;
-  // Celery's control broadcasts say these (users-and-celery-facts §4.10).
+  // Celery's control broadcasts say these (kombu/pidbox.py).
   bool control = false;
 };
 

@@ -8,7 +8,7 @@
 
 namespace xylem {
 
-// What Celery's workers can be told by everybody (users-and-celery-facts §4.10): `heartbeat` makes
+// What Celery's workers can be told by everybody (kombu/pidbox.py): `heartbeat` makes
 // each say at once that it is there, `enable_events` makes those started without -E send their
 // task events.
 enum class ControlCommand : std::uint8_t { heartbeat, enable_events };

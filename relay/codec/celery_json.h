@@ -24,7 +24,7 @@ struct JsonEvent {
 };
 
 // Reads what Celery's dispatchers send: one JSON object, or a list of them
-// (celery/events/dispatcher.py; users-and-celery-facts §4.3 to §4.6). Owns a parser and its
+// (celery/events/dispatcher.py). Owns a parser and its
 // buffers, so one per thread.
 class CeleryJson {
  public:

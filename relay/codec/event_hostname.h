@@ -8,7 +8,7 @@
 
 namespace xylem {
 
-// Reads the node name that every event carries (`hostname`, users-and-celery-facts §4.5). Owns a
+// Reads the node name that every event carries (`hostname`, celery/events/event.py). Owns a
 // parser, so one per thread.
 class EventHostname {
  public:

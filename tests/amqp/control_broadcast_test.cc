@@ -5,7 +5,7 @@
 namespace xylem {
 namespace {
 
-// As kombu.pidbox.Mailbox writes it (users-and-celery-facts §4.10).
+// As kombu.pidbox.Mailbox writes it.
 TEST(ControlBroadcast, IsWhatKombusMailboxSends) {
   EXPECT_EQ(control_body(ControlCommand::heartbeat, {}),
             R"({"method":"heartbeat","arguments":{},"destination":null,"pattern":null,)"

@@ -29,7 +29,7 @@ TEST_F(CeleryJsonTest, FindsTheEventsOfAListInOrder) {
   EXPECT_EQ(scan.body(1), R"({"type":"task-received","n":2})");
 }
 
-// Celery up to 5.6.3 really sends one after a full buffer (users-and-celery-facts §4.4).
+// Celery up to 5.6.3 really sends one after a full buffer (celery/events/dispatcher.py).
 TEST_F(CeleryJsonTest, TakesAnEmptyListForNothing) {
   EXPECT_EQ(scan("[]"), "[]");
   EXPECT_EQ(scan(" [ ] "), "[]");
