@@ -14,7 +14,6 @@ import itertools
 import json
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,8 +21,8 @@ import time
 import zmq
 from celery import Celery
 
-from bench.celery import receive_load
-from bench.celery.processes import PYTHON, REPOSITORY, Relay, clean_environment, cpu_seconds
+from bench.celery import receive, receive_load
+from bench.celery.processes import Relay, cpu_seconds
 from bench.celery.rabbitmq import RabbitMQ
 
 LIST = 24
@@ -92,7 +91,7 @@ def through_sink(options, broker, events, per_message):
 def through_source(options, broker, events, per_message):
     settings = 'amqp_source.exchange=celeryev'
     with relay_of(options, broker, settings) as relay:
-        await_connected(relay)  # and so has made its queue
+        await_count(relay, 'xylem_amqp_connected', 1)  # and so it has made its queue
     with Celery('bench', broker=broker.amqp_url).connection_for_write() as connection:
         receive_load.fill(connection.default_channel, 'xylem.celeryev', events, per_message)
     with relay_of(options, broker, settings) as relay:
@@ -107,21 +106,13 @@ def through_source(options, broker, events, per_message):
     return result
 
 
-def await_connected(relay):
-    deadline = time.monotonic() + PATIENCE_S
-    while not relay.metric('xylem_amqp_connected'):
-        if time.monotonic() > deadline:
-            sys.exit('the premise failed: the source does not connect')
-        time.sleep(LOOK_EVERY_S)
-
-
 def dispatched(broker, events, per_message):
     """By Celery's dispatcher, in the tightest loop there is."""
     app = Celery('bench', broker=broker.amqp_url)
     with app.connection_for_write() as connection:
         dispatcher = app.events.Dispatcher(connection, hostname='celery@worker-17.example',
                                            buffer_group=['task'] if per_message > 1 else None)
-        ready = list(itertools.islice(receive_load.events(10_000), 10_000))
+        ready = list(receive_load.events(10_000))
         kinds = [(one.pop('type'), {name: one[name] for name in ('uuid', 'runtime', 'result')})
                  for one in ready]
         began, cpu = time.monotonic(), time.process_time()
@@ -134,11 +125,7 @@ def dispatched(broker, events, per_message):
 
 
 def received(broker, events, per_message):
-    done = subprocess.run(
-        [PYTHON, '-m', 'bench.celery.receive_load', broker.amqp_url, str(events),
-         str(per_message)], cwd=REPOSITORY, env=clean_environment(), capture_output=True,
-        text=True, timeout=300, check=True)
-    found = json.loads(done.stdout)
+    found = receive.by_celery(broker, events, per_message)
     return {'events_per_s': found['events_per_s'],
             'cpu_s_per_million': found['receiver_cpu_s_per_million']}
 

@@ -30,8 +30,8 @@ CONNECT_SECONDS = 1
 
 def rows(context, quick):
     share = 0.3 if quick else 1
-    measures = [('celery', client, lambda events=events, options=options: _celery(
-        context.rabbitmq, int(events * share) // 24 * 24, options))
+    measures = [('celery', client, lambda events=events, options=options: by_celery(
+        context.rabbitmq, int(events * share) // 24 * 24, *options))
         for client, events, *options in CELERY]
     measures.append(('xylem', 'dump --format json', lambda: _dump(
         context.binaries, int(XYLEM_EVENTS * share))))
@@ -50,8 +50,8 @@ def rows(context, quick):
     return found
 
 
-def _celery(broker, events, options):
-    per_message, more = options
+def by_celery(broker, events, per_message, more=()):
+    """Celery's Receiver takes in so many events; `more` may say `state`."""
     done = subprocess.run(
         [PYTHON, '-m', 'bench.celery.receive_load', broker.amqp_url, str(events),
          str(per_message), *more], cwd=REPOSITORY, env=clean_environment(), capture_output=True,

@@ -66,7 +66,7 @@ void EventPacker::pack(const Batch& batch, const LogPosition& from, Instant now,
     } else if (options_.format == AmqpFormat::celery && key.starts_with(kTaskPrefix)) {
       add_to_list(body, at, moment, out);
     } else {
-      finish_list(out);
+      finish(out);
       add_single(key, std::string(body), at, moment, out);
     }
   }
@@ -91,7 +91,7 @@ void EventPacker::add_to_list(std::string_view body, const LogPosition& at, cons
                               std::deque<PackedMessage>& out) {
   const bool full = list_.events >= options_.list_events_max ||
                     list_.body.size() + body.size() + 2 > options_.list_bytes_max;
-  if (list_.events != 0 && full) finish_list(out);
+  if (list_.events != 0 && full) finish(out);
   if (list_.events == 0) {
     list_.begin = at;
     list_.received_us = moment.received_us;
@@ -101,7 +101,7 @@ void EventPacker::add_to_list(std::string_view body, const LogPosition& at, cons
   ++list_.events;
 }
 
-void EventPacker::finish_list(std::deque<PackedMessage>& out) {
+void EventPacker::finish(std::deque<PackedMessage>& out) {
   if (list_.events == 0) return;
   list_.body += ']';
   list_.routing_key = "task.multi";
@@ -129,7 +129,7 @@ void EventPacker::pack_worker_event(std::string_view key, std::string_view body,
     ++counts_.filtered;
     return;
   }
-  finish_list(out);
+  finish(out);
   const bool is_election = event->kind == WorkerEvent::Kind::elect;
   if (is_election && options_.worker_events == WorkerEvents::elect_only) {
     announce_the_living(moment, at, out);

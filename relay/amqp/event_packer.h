@@ -69,7 +69,7 @@ class EventPacker {
   void pack(const Batch& batch, const LogPosition& from, Instant now, std::int64_t wall_us,
             std::deque<PackedMessage>& out);
   // And that list.
-  void finish(std::deque<PackedMessage>& out) { finish_list(out); }
+  void finish(std::deque<PackedMessage>& out);
 
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
@@ -96,7 +96,6 @@ class EventPacker {
                             const Moment& moment, std::deque<PackedMessage>& out);
   void add_to_list(std::string_view body, const LogPosition& at, const Moment& moment,
                    std::deque<PackedMessage>& out);
-  void finish_list(std::deque<PackedMessage>& out);
   [[nodiscard]] bool goes_on(const WorkerEvent& event, Instant now);
   void hear(const WorkerEvent& event, std::string_view key, std::string_view body, Instant now);
   void announce_the_living(const Moment& moment, const LogPosition& at,

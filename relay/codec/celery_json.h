@@ -24,8 +24,7 @@ struct JsonEvent {
 };
 
 // Reads what Celery's dispatchers send: one JSON object, or a list of them
-// (celery/events/dispatcher.py). Owns a parser and its
-// buffers, so one per thread.
+// (celery/events/dispatcher.py). Owns a parser and its buffers, so one per thread.
 class CeleryJson {
  public:
   explicit CeleryJson(const SourceLimits& limits);

@@ -106,6 +106,13 @@ class Programs:
         return made
 
 
+def known_to_gossip(app, *workers):
+    """{worker: {other: what its Gossip knows}} of those that answer."""
+    replies = app.control.broadcast("gossip_workers", destination=[*workers], reply=True,
+                                    limit=len(workers), timeout=5)
+    return {worker: known for reply in replies for worker, known in reply.items()}
+
+
 class Monitors:
     """Celery's monitors, unmodified, on one exchange."""
 

@@ -1,6 +1,6 @@
 """Celery's Receiver and State, which tell what they saw; and a camera for `celery events`.
 
-    python3 monitor.py EXCHANGE
+    PROJ_EXCHANGE=celeryev python3 monitor.py
 
 answers a line `total` or `count TYPE UUID_OR_HOSTNAME` with a number, and `save FILE` when all is
 in the file.

@@ -5,7 +5,7 @@ import re
 import pytest
 from celery import Celery
 
-from celery_programs import PLUGIN
+from celery_programs import PLUGIN, known_to_gossip
 from events import heartbeat
 from plain_clients import Push
 from relay_process import clean_environment, xylem
@@ -62,10 +62,9 @@ def test_workers_elect_one_of_them_without_a_relay(app, start_workers, folder, e
 
 
 def knows_all(app, asked):
-    replies = app.control.broadcast("gossip_workers", destination=asked, reply=True,
-                                    limit=len(asked), timeout=5)
-    return len(replies) == len(asked) and all(
-        len(known) == len(asked) - 1 for reply in replies for known in reply.values())
+    answers = known_to_gossip(app, *asked)
+    return len(answers) == len(asked) and all(
+        len(known) == len(asked) - 1 for known in answers.values())
 
 
 @pytest.mark.parametrize("worker_events", ["mirror", "decimate", "elect_only"])
@@ -115,12 +114,8 @@ def test_malformed_worker_events_stay_in_the_relay(app, context, start_bridge, s
     for body in MALFORMED.values():
         push.frames(b"worker.heartbeat", json.dumps(body).encode())
     push.frames(b"worker.heartbeat", json.dumps(heartbeat("celery@other")).encode())
-
-    def knows_the_other():
-        replies = app.control.broadcast("gossip_workers", destination=["w1@test"], reply=True,
-                                        limit=1, timeout=5)
-        return replies and "celery@other" in replies[0]["w1@test"]
-    until(knows_the_other, lambda: f"what is good goes through: {worker.log()}")
+    until(lambda: "celery@other" in known_to_gossip(app, "w1@test").get("w1@test", {}),
+          lambda: f"what is good goes through: {worker.log()}")
     assert worker.running()
 
 

@@ -10,7 +10,7 @@ import json
 
 from celery import Celery
 
-from celery_programs import PLUGIN, Monitors
+from celery_programs import PLUGIN, Monitors, known_to_gossip
 from waiting import until
 
 DIRECT, SOURCED, PUSHED = "celeryev", "sourced", "pushed"
@@ -92,12 +92,6 @@ class Scene:
             return {name: counts[name] for name in self.workers if counts[name] != "0"}
         until(lambda: not waiting(), lambda: f"all tasks are done: {waiting()}", 120)
 
-    def known_to_gossip(self, name):
-        observer = f"observer-{name}@test"
-        replies = self.app.control.broadcast("gossip_workers", destination=[observer], reply=True,
-                                             limit=1, timeout=5)
-        return replies[0][observer] if replies else None
-
 
 def run(scene):
     """20,000 tasks; workers are killed, with and without the plug-in; a task is terminated."""
@@ -124,8 +118,10 @@ def compare_gossip(scene):
     known = {}
 
     def agree():
-        known.update({name: scene.known_to_gossip(name) for name in scene.monitors})
-        return known[DIRECT] and known[DIRECT].keys() == hosts and (
+        for name in scene.monitors:
+            observer = f"observer-{name}@test"
+            known[name] = known_to_gossip(scene.app, observer).get(observer, {})
+        return known[DIRECT].keys() == hosts and (
             known[SOURCED] == known[DIRECT] and known[PUSHED] == {
                 host: worker for host, worker in known[DIRECT].items() if host.startswith("plug")})
     until(agree, lambda: f"Gossip knows the same: {known}", 30)
@@ -134,6 +130,9 @@ def compare_gossip(scene):
 def compare(scene):
     """Of the last event on, everything is equal, or becomes it before the patience ends."""
     monitors = scene.monitors
+    for host in (f"{name}@test" for name in scene.workers):
+        until(lambda: monitors[DIRECT].count("worker-offline", host) == 1,
+              f"the last event of {host} comes", 60)
     until(lambda: monitors[SOURCED].total() == monitors[DIRECT].total(),
           lambda: f"all come: {[(name, one.total()) for name, one in monitors.items()]}", 60)
     saved = {DIRECT: monitors[DIRECT].saved()}
@@ -144,8 +143,9 @@ def compare(scene):
     compare_events(saved[DIRECT]["events"], saved[SOURCED]["events"])
     compare_events(of_plugins, saved[PUSHED]["events"])
     compare_states(saved)
-    compare_dumps(monitors, len(saved[DIRECT]["events"]))
-    compare_pictures(monitors, len(saved[DIRECT]["events"]))
+    totals = {name: len(one["events"]) for name, one in saved.items()}
+    compare_dumps(monitors, totals)
+    compare_pictures(monitors, totals)
     return saved[DIRECT]
 
 
@@ -171,8 +171,8 @@ def compare_states(saved):
     assert left[PUSHED] == [one for one in left[DIRECT] if one["hostname"].startswith("plug")]
 
 
-def compare_dumps(monitors, total):
-    until(lambda: all(len(monitors[name].records()) == total for name in (DIRECT, SOURCED)),
+def compare_dumps(monitors, totals):
+    until(lambda: all(len(one.records()) == totals[name] for name, one in monitors.items()),
           "all are printed", 60)
     direct, sourced, pushed = (collections.Counter(one.records()) for one in monitors.values())
     of_plugins = collections.Counter({
@@ -183,9 +183,9 @@ def compare_dumps(monitors, total):
         assert not missing and not more, (missing[:3], more[:3])
 
 
-def compare_pictures(monitors, total):
-    until(lambda: all((monitors[name].picture() or {}).get("events") == total
-                      for name in (DIRECT, SOURCED)), "pictures are taken", 60)
+def compare_pictures(monitors, totals):
+    until(lambda: all((one.picture() or {}).get("events") == totals[name]
+                      for name, one in monitors.items()), "pictures are taken", 60)
     direct, sourced, pushed = (one.picture() for one in monitors.values())
     assert direct == sourced
     assert pushed["tasks"] == {host: counts for host, counts in direct["tasks"].items()
