@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "relay/codec/celery_json.h"
+#include "tests/doubles/places.h"
 #include "tests/doubles/scanned_json.h"
 
 namespace xylem {
@@ -25,7 +26,7 @@ std::string told(const testing::ScannedJson& scan) {
 }
 
 TEST(CeleryJsonFixture, AgreesWithPython) {
-  std::ifstream fixture(XYLEM_FIXTURES "/celery_json.txt");
+  std::ifstream fixture(fixtures_folder() + "/celery_json.txt");
   testing::ScannedJson scan;
   int taken = 0;
   int refused = 0;
@@ -40,7 +41,7 @@ TEST(CeleryJsonFixture, AgreesWithPython) {
 }
 
 TEST(CeleryJsonFixture, TakesTheMessagesOfOldAndNewCelery) {
-  std::ifstream fixture(XYLEM_FIXTURES "/celery_messages.txt");
+  std::ifstream fixture(fixtures_folder() + "/celery_messages.txt");
   testing::ScannedJson scan;
   int messages = 0;
   for (std::string line; std::getline(fixture, line);) {

@@ -13,6 +13,7 @@
 #include "relay/codec/control_codec.h"
 #include "relay/codec/shaped_batch.h"
 #include "relay/ingest/admission.h"
+#include "tests/doubles/places.h"
 
 namespace xylem {
 namespace {
@@ -24,14 +25,14 @@ std::string contents(const std::string& path) {
 }
 
 std::string fixture(const std::string& name) {
-  return contents(std::string(XYLEM_FIXTURES) + "/protocol/" + name);
+  return contents(fixtures_folder() + "/protocol/" + name);
 }
 
 std::span<const std::byte> bytes(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 // The indented lines that follow "`fixture NAME`" on the page.
 std::vector<std::string> example(const std::string& name) {
-  std::istringstream page(contents(std::string(XYLEM_DOCS) + "/protocol.md"));
+  std::istringstream page(contents(docs_folder() + "/protocol.md"));
   std::vector<std::string> lines;
   bool found = false;
   for (std::string line; std::getline(page, line);) {

@@ -9,6 +9,7 @@
 #include "relay/spool/log_reader.h"
 #include "relay/spool/log_recovery.h"
 #include "tests/doubles/batches.h"
+#include "tests/doubles/places.h"
 #include "tests/doubles/sockets.h"
 
 namespace xylem {
@@ -16,7 +17,7 @@ namespace {
 
 TEST(SpoolPage, TheSegmentFixtureHoldsTheBatchThatThePageNames) {
   const testing::TempDir folder;
-  std::filesystem::copy_file(std::string(XYLEM_FIXTURES) + "/spool_segment.seg",
+  std::filesystem::copy_file(fixtures_folder() + "/spool_segment.seg",
                              folder.path() + "/000000000003.seg");
   auto disk = Directory::look(folder.path()).value();
   const RecoveredLog log = recover_log(*disk).value();

@@ -11,6 +11,7 @@
 #include <iterator>
 
 #include "tests/doubles/chance.h"
+#include "tests/doubles/places.h"
 
 #define TARGET(name) extern "C" int fuzz_##name(const std::uint8_t*, std::size_t)
 TARGET(address);
@@ -39,7 +40,7 @@ class Corpus : public ::testing::TestWithParam<Target> {
   static std::vector<Input> inputs() {
     std::vector<std::filesystem::path> paths;
     for (const auto& file : std::filesystem::directory_iterator(
-             std::filesystem::path(XYLEM_FUZZ_CORPUS) / GetParam().name)) {
+             std::filesystem::path(fuzz_corpus_folder()) / GetParam().name)) {
       paths.push_back(file.path());
     }
     std::sort(paths.begin(), paths.end());  // or a seed would not repeat its run
