@@ -23,7 +23,7 @@ void fill(xylem::BatchBuilder& builder, const std::string& body, std::int64_t ev
   }
 }
 
-xylem::BatchBuilder roomy_builder() { return {std::size_t{8} << 20, std::size_t{64} << 10}; }
+xylem::BatchBuilder roomy_builder() { return {std::size_t{8} << 20, {std::size_t{9} << 20}}; }
 
 void write(benchmark::State& state) {
   const std::string body = xylem::bench::celery_event(400);

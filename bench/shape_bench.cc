@@ -65,7 +65,7 @@ class Shaping {
 
  private:
   const Events& events_;
-  BatchBuilder builder_{std::size_t{4} << 20, shaped_body_bytes_max(kEventBytes)};
+  BatchBuilder builder_{std::size_t{4} << 20, {std::size_t{5} << 20}};
   Shaper shaper_{builder_};
   std::size_t missed_ = 0;
 };

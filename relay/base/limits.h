@@ -25,10 +25,27 @@ inline constexpr std::size_t kJsonDepthMax = 32;
 // (celery/events/state.py, HEARTBEAT_EXPIRE_WINDOW), and an older one must revive nobody.
 inline constexpr std::int64_t kHeartbeatAgeMaxUs = 4'000'000;
 
+// What a batch may be, besides kEventsPerBatchMax. All of it follows from the largest frame, the one
+// number that a relay tells who sends to it. Whoever writes a batch keeps to it and whoever reads
+// one holds it against it, so that what is admitted once is taken everywhere.
+struct FrameLimits {
+  std::size_t bytes_max = std::size_t{1} << 20;
+
+  // Of the JSON that a reader makes of a shaped batch; it holds all of it at once.
+  [[nodiscard]] constexpr std::size_t json_bytes_max() const { return 8 * bytes_max; }
+};
+
+// What a frame holds beside an event's own bytes, at most, if the event is its only one. An event
+// that is so much smaller than the largest frame always fits one.
+inline constexpr std::size_t kFrameBytesBesideAnEvent = 1024;
+
 // Limits a relay may be configured with, and their defaults. Units are in the names.
 struct SourceLimits {
-  std::size_t message_bytes_max = std::size_t{1} << 20;
+  std::size_t message_bytes_max = std::size_t{1} << 20;  // of JSON with its key, or of a frame
+  // At most message_bytes_max - kFrameBytesBesideAnEvent.
   std::size_t event_bytes_max = std::size_t{64} << 10;
+
+  [[nodiscard]] constexpr FrameLimits frame() const { return {message_bytes_max}; }
 };
 
 // Text such as "64KiB", "1 MiB", "4096": binary units, or plain bytes.

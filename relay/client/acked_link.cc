@@ -149,6 +149,9 @@ void AckedLink::on_bye(const Bye& bye, Instant now) {
     return;
   }
   if (bye.reason == ByeReason::closing) return shut(now, std::chrono::milliseconds(kReconnectMs));
+  if (stage_ == Stage::welcome) {
+    if (const auto blamed = sender_.on_refused()) store_.give_up(*blamed, bye.text);
+  }
   refused(bye.text, now);
 }
 

@@ -36,6 +36,9 @@ class AckedLink {
     // REQUIRES a number that was offered and is above AckedSender::acked(). Its frame is stamped
     // with the source and that number. Called again when it has to go again.
     [[nodiscard]] virtual BatchRef batch(BatchNumber number) = 0;
+    // The relay refuses this batch whenever it comes, for the reason that it gives. From now on
+    // batch() answers with one of the same number that has no events.
+    virtual void give_up(BatchNumber number, const std::string& why) = 0;
   };
 
   // All must outlive the link. The sender may move from one link to the next.

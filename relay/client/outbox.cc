@@ -5,7 +5,6 @@
 #include <cstring>
 #include <ctime>
 
-#include "relay/codec/shaped_body.h"
 #include "relay/event/routing_key.h"
 
 namespace xylem {
@@ -21,7 +20,7 @@ void rest() { ::nanosleep(&kMoment, nullptr); }
 Outbox::Outbox(Options options, Context& context)
     : options_(std::move(options)),
       context_(context),
-      open_(options_.batch_bytes_full, shaped_body_bytes_max(options_.event_bytes_max)),
+      open_(options_.batch_bytes_full, options_.frame),
       shaper_(open_),
       json_({options_.batch_bytes_full, options_.event_bytes_max}),
       event_(options_.event_bytes_max) {}
@@ -47,6 +46,7 @@ bool Outbox::put(std::string_view key, std::string_view body, std::int64_t times
       ++figures_.dropped;
       return false;
     }
+    if (!open_.has_room(body.size())) close_open();
     if (!add(key, body, timestamp_us)) {
       ++figures_.dropped;
       return false;

@@ -36,6 +36,7 @@ class Outbox final : public Agent {
     std::size_t waiting_bytes_max = std::size_t{8} << 20;
     std::size_t batch_bytes_full = std::size_t{128} << 10;
     std::size_t event_bytes_max = std::size_t{64} << 10;
+    FrameLimits frame{};    // what relays take, unless they are configured otherwise
     int send_hwm = 64;      // batches that wait in libzmq
     bool replayed = false;  // marks what it sends as events of the past, sent again
   };

@@ -6,6 +6,7 @@
 
 #include "relay/base/log.h"
 #include "relay/codec/batch_codec.h"
+#include "relay/codec/batch_split.h"
 #include "relay/codec/shaped_batch.h"
 #include "relay/event/routing_key.h"
 
@@ -92,6 +93,8 @@ Result<BatchRef> Receiver::take(const Frame& frame) {
   const auto control = read_control(frame.bytes());
   if (!control) {
     ++malformed_frames_;
+    XYLEM_LOG(error, "a frame of {} bytes from {} is neither a batch nor a control: {}",
+              frame.bytes().size(), options_.relay.text(), control.error().message);
     return BatchRef();
   }
   const auto step = session_.on_control(*control, now);
@@ -102,26 +105,32 @@ Result<BatchRef> Receiver::take(const Frame& frame) {
 }
 
 Result<BatchRef> Receiver::take_batch(const Frame& frame, Instant now) {
-  auto batch = read_batch(frame.bytes(), kTrusting);
-  if (!batch || (*batch)->size() == 0) {
-    ++malformed_frames_;
-    return BatchRef();
-  }
-  if ((*batch)->is_shaped()) *batch = expand(**batch);
-  if (!*batch) {
-    ++malformed_frames_;
-    return BatchRef();
-  }
-  const std::size_t events = (*batch)->size();
-  const Sequence last = (*batch)->sequence_of((*batch)->entries().back());
-  const Sequence first_new = session_.first_new((*batch)->epoch());
-  if ((*batch)->sequence_of((*batch)->entries().front()) < first_new)
-    *batch = events_from(**batch, first_new);
-  const BatchRef shared(std::move(*batch));
-  repeated_events_ += events - shared->size();
-  const auto step = session_.on_batch(shared->epoch(), last, frame.bytes().size(), now);
+  auto read = read_batch(frame.bytes(), kTrusting);
+  if (!read) return take_unreadable(frame, name_of(read.error()), now);
+  std::unique_ptr<Batch> batch = std::move(*read);
+  if (batch->is_shaped()) batch = expand(*batch);
+  if (!batch || batch->size() == 0) return take_unreadable(frame, "no sound events", now);
+  const Epoch epoch = batch->epoch();
+  const std::size_t events = batch->size();
+  const Sequence last = batch->sequence_of(batch->entries().back());
+  const Sequence first_new = session_.first_new(epoch);
+  if (batch->sequence_of(batch->entries().front()) < first_new)
+    batch = events_from(*batch, first_new);
+  repeated_events_ += events - (batch ? batch->size() : 0);
+  const auto step = session_.on_batch(epoch, last, frame.bytes().size(), now);
   if (auto done = perform(step); !done) return tl::unexpected(done.error());
-  return shared->size() != 0 ? shared : BatchRef();
+  return batch ? BatchRef(std::move(batch)) : BatchRef();
+}
+
+// Which events it held nobody here can say: a gap that goes on to whatever comes next.
+Result<BatchRef> Receiver::take_unreadable(const Frame& frame, std::string_view why, Instant now) {
+  ++malformed_frames_;
+  XYLEM_LOG(error, "a batch of {} bytes from {} cannot be read ({}); its events are missing",
+            frame.bytes().size(), options_.relay.text(), why);
+  if (on_gap_) on_gap_(session_.gap_of_unreadable());
+  if (auto done = perform(session_.on_unreadable(frame.bytes().size(), now)); !done)
+    return tl::unexpected(done.error());
+  return BatchRef();
 }
 
 void Receiver::report_reconnect_gap() {

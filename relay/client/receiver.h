@@ -97,6 +97,8 @@ class Receiver {
   [[nodiscard]] Result<void> perform(const ReceiveSession::Step& step);
   [[nodiscard]] Result<BatchRef> take(const Frame& frame);
   [[nodiscard]] Result<BatchRef> take_batch(const Frame& frame, Instant now);
+  [[nodiscard]] Result<BatchRef> take_unreadable(const Frame& frame, std::string_view why,
+                                                 Instant now);
   [[nodiscard]] bool wait_readable(Duration timeout);
   // Hands out what is left of the batch at hand, `most` events at most; returns how many.
   std::uint64_t handle_rest(std::uint64_t most);

@@ -4,17 +4,32 @@
 
 #include "relay/base/check.h"
 #include "relay/codec/batch_codec.h"
+#include "relay/codec/shaped_body.h"
 
 namespace xylem {
+namespace {
+// Its entry, its key, and of a shape that is new the slots and what its body says of their lengths.
+constexpr std::size_t kBytesBesideAnEvent = sizeof(EventEntry) + kFrameBytesPerText +
+                                            kRoutingKeyBytesMax + kFrameBytesPerText + kSlotsMax +
+                                            shaped_body_bytes_max(0);
+static_assert(frame_bytes_at_most({}) + kBytesBesideAnEvent <= kFrameBytesBesideAnEvent);
+}  // namespace
 
-BatchBuilder::BatchBuilder(std::size_t bytes_full, std::size_t text_bytes_max)
-    : bytes_full_(bytes_full), text_bytes_max_(text_bytes_max), text_(bytes_full + text_bytes_max) {
+BatchBuilder::BatchBuilder(std::size_t bytes_full, const FrameLimits& limits)
+    : bytes_full_(bytes_full), limits_(limits), text_(limits.bytes_max) {
   entries_.reserve(kEventsPerBatchMax);
 }
 
+bool BatchBuilder::has_room(std::size_t event_bytes) const {
+  const FrameParts parts{keys_.size() + shapes_.size(), key_text_.size() + shape_text_.size(),
+                         entries_.size(), bytes_};
+  return frame_bytes_at_most(parts) + kBytesBesideAnEvent + event_bytes <= limits_.bytes_max &&
+         entries_.size() < kEventsPerBatchMax && shapes_.size() < kShapesPerBatchMax &&
+         json_bytes_ + event_bytes <= limits_.json_bytes_max();
+}
+
 char* BatchBuilder::place(std::size_t bytes) {
-  XYLEM_CHECK(bytes <= text_bytes_max_ && bytes_ + bytes <= text_.size(),
-              "a text has room behind a batch that is not full");
+  XYLEM_CHECK(bytes_ + bytes <= text_.size(), "a batch has room for a body");
   return reinterpret_cast<char*>(text_.begin()) + bytes_;
 }
 
@@ -40,7 +55,7 @@ std::uint16_t BatchBuilder::key_index(std::string_view key) {
 
 void BatchBuilder::add_shaped(std::uint16_t key, std::size_t length, std::int64_t timestamp_us,
                               std::uint16_t shape, std::size_t json_bytes) {
-  XYLEM_CHECK(entries_.size() < kEventsPerBatchMax, "a list fits behind a batch that is not full");
+  XYLEM_CHECK(entries_.size() < kEventsPerBatchMax, "a batch has room for an event");
   entries_.push_back({timestamp_us, static_cast<std::uint32_t>(bytes_),
                       static_cast<std::uint32_t>(length),
                       static_cast<std::uint32_t>(entries_.size()), key, shape});
@@ -49,7 +64,7 @@ void BatchBuilder::add_shaped(std::uint16_t key, std::size_t length, std::int64_
 }
 
 std::uint16_t BatchBuilder::add_shape(std::string_view written) {
-  XYLEM_CHECK(shapes_.size() < kShapesPerBatchMax, "a message has room for its shapes");
+  XYLEM_CHECK(shapes_.size() < kShapesPerBatchMax, "a batch has room for a shape");
   shapes_.emplace_back(static_cast<std::uint32_t>(shape_text_.size()),
                        static_cast<std::uint32_t>(written.size()));
   shape_text_ += written;

@@ -18,12 +18,17 @@ namespace xylem {
 //   builder.add(key, length, timestamp_us);   or nothing at all, and the place is used again
 class BatchBuilder {
  public:
-  // A batch is full at `bytes_full` of bodies and shapes or half of kEventsPerBatchMax events; one
-  // more text of up to `text_bytes_max` always fits behind that.
-  BatchBuilder(std::size_t bytes_full, std::size_t text_bytes_max);
+  // A batch is full at `bytes_full` of bodies and shapes, four times as much JSON, or half of the
+  // events or shapes that one may have. It never grows beyond `limits`.
+  BatchBuilder(std::size_t bytes_full, const FrameLimits& limits);
 
-  // Room for `bytes`, with Slab::kSlack readable bytes behind. REQUIRES bytes <= text_bytes_max and
-  // !full().
+  // Whether an event of up to so many bytes, whatever its key, with or without a shape that is new
+  // to the batch, can be added. True of an empty batch and an event that is
+  // kFrameBytesBesideAnEvent smaller than the largest frame.
+  [[nodiscard]] bool has_room(std::size_t event_bytes) const;
+
+  // Room for the body of an event, with Slab::kSlack readable bytes behind. REQUIRES has_room() for
+  // the event.
   [[nodiscard]] char* place(std::size_t bytes);
   // An event whose body is the first `length` bytes of the place. REQUIRES a valid key.
   void add(std::string_view key, std::size_t length, std::int64_t timestamp_us) {
@@ -74,11 +79,10 @@ class BatchBuilder {
   };
   static constexpr std::size_t kSlots = 2 * kEventsPerBatchMax;
 
-  // Readers hold the JSON of a whole batch at once.
   static constexpr std::size_t kJsonPerByte = 4;
 
   std::size_t bytes_full_;
-  std::size_t text_bytes_max_;
+  FrameLimits limits_;
   Slab text_;
   std::size_t bytes_ = 0;
   std::size_t json_bytes_ = 0;

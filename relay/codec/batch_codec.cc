@@ -128,7 +128,18 @@ std::unique_ptr<Batch> view_of(Slab slab, std::span<std::byte> frame) {
   return std::make_unique<Batch>(std::move(parts));
 }
 
-tl::expected<void, Refusal> check_meaning(const wire::Batch& table) {
+// FlatBuffers lets many strings lie in one place; a batch made anew of such a frame would be larger
+// than it many times over.
+bool parts_stand_apart(const wire::Batch& table, std::size_t frame_bytes) {
+  std::size_t bytes = table.entries()->size() * sizeof(wire::Entry) + table.bodies()->size();
+  for (const Strings* texts : {table.keys(), table.shapes()}) {
+    if (texts == nullptr) continue;
+    for (const flatbuffers::String* text : *texts) bytes += 4 + 4 + text->size() + 1;
+  }
+  return bytes <= frame_bytes;
+}
+
+tl::expected<void, Refusal> check_meaning(const wire::Batch& table, std::size_t frame_bytes) {
   const auto refuse = [](Refusal why) { return tl::unexpected<Refusal>(why); };
   if (table.encoding() > wire::Encoding::shaped) return refuse(Refusal::malformed_batch);
   const std::size_t shapes = table.shapes() == nullptr ? 0 : table.shapes()->size();
@@ -140,8 +151,10 @@ tl::expected<void, Refusal> check_meaning(const wire::Batch& table) {
       reinterpret_cast<std::uintptr_t>(table.entries()->Data()) % alignof(EventEntry) != 0) {
     return refuse(Refusal::malformed_batch);
   }
+  if (!parts_stand_apart(table, frame_bytes)) return refuse(Refusal::malformed_batch);
   std::uint64_t end = 0;
   std::int64_t last_position = -1;
+  std::vector<bool> shape_used(shapes);
   for (const wire::Entry* entry : *table.entries()) {
     if (entry->key() >= table.keys()->size() || entry->offset() < end ||
         entry->position() <= last_position || entry->shape() > shapes) {
@@ -150,18 +163,21 @@ tl::expected<void, Refusal> check_meaning(const wire::Batch& table) {
     end = std::uint64_t{entry->offset()} + entry->length();
     if (end > table.bodies()->size()) return refuse(Refusal::malformed_batch);
     last_position = entry->position();
+    if (entry->shape() != 0) shape_used[entry->shape() - 1U] = true;
+  }
+  // A shape has the key of its events; without one it has none.
+  if (std::find(shape_used.begin(), shape_used.end(), false) != shape_used.end()) {
+    return refuse(Refusal::malformed_batch);
   }
   return {};
 }
 
-// The bytes a frame of these contents can need at most, a multiple of 16.
-std::size_t frame_bytes(const BatchContents& contents, std::size_t bodies_bytes) {
-  std::size_t keys = 0;
-  for (const std::string_view key : contents.keys) keys += key.size() + 16;
-  for (const std::string_view shape : contents.shapes) keys += shape.size() + 16;
-  const std::size_t total =
-      keys + contents.entries.size() * sizeof(EventEntry) + bodies_bytes + 256;
-  return (total + 15) / 16 * 16;
+FrameParts parts_of(const BatchContents& contents, std::size_t body_bytes) {
+  FrameParts parts{contents.keys.size() + contents.shapes.size(), 0, contents.entries.size(),
+                   body_bytes};
+  for (const std::string_view key : contents.keys) parts.text_bytes += key.size();
+  for (const std::string_view shape : contents.shapes) parts.text_bytes += shape.size();
+  return parts;
 }
 
 flatbuffers::Offset<Strings> write_strings(flatbuffers::FlatBufferBuilder& builder,
@@ -176,8 +192,8 @@ flatbuffers::Offset<Strings> write_strings(flatbuffers::FlatBufferBuilder& build
 template <class Fill>
 std::unique_ptr<Batch> write_frame(const BatchContents& contents, std::size_t bodies_bytes,
                                    Fill fill) {
-  SlabAllocator allocator(frame_bytes(contents, bodies_bytes));
-  const std::size_t room = frame_bytes(contents, bodies_bytes);
+  const std::size_t room = frame_bytes_at_most(parts_of(contents, bodies_bytes));
+  SlabAllocator allocator(room);
   flatbuffers::FlatBufferBuilder builder(room, &allocator);
   builder.ForceDefaults(true);  // the stamp fields are set in place later, so they must exist
   std::uint8_t* place = nullptr;
@@ -212,7 +228,7 @@ tl::expected<std::unique_ptr<Batch>, Refusal> read_batch(std::span<const std::by
   flatbuffers::Verifier verifier(bytes, frame.size(), kDepthMax, kTablesMax);
   if (!wire::VerifyBatchBuffer(verifier)) return tl::unexpected(Refusal::malformed_batch);
   const wire::Batch& table = *wire::GetBatch(bytes);
-  if (const auto meaning = check_meaning(table); !meaning) {
+  if (const auto meaning = check_meaning(table, frame.size()); !meaning) {
     return tl::unexpected(meaning.error());
   }
   if (!stamps_stand_alone(table, bytes)) return tl::unexpected(Refusal::malformed_batch);
@@ -225,40 +241,6 @@ std::unique_ptr<Batch> write_batch(const BatchContents& contents) {
     if (!contents.bodies.empty())
       std::memcpy(place, contents.bodies.data(), contents.bodies.size());
   });
-}
-
-std::unique_ptr<Batch> pick(const Batch& batch, const std::vector<bool>& entry_wanted,
-                            Positions positions) {
-  XYLEM_CHECK(!batch.is_shaped(), "events that stand alone");
-  std::vector<std::uint16_t> key_renamed(batch.keys().size(), UINT16_MAX);
-  std::vector<std::string_view> keys;
-  std::vector<EventEntry> entries;
-  std::string bodies;
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (!entry_wanted[i]) continue;
-    const EventEntry& entry = batch.entries()[i];
-    std::uint16_t& key = key_renamed[entry.key];
-    if (key == UINT16_MAX) {
-      key = static_cast<std::uint16_t>(keys.size());
-      keys.push_back(batch.keys()[entry.key].text);
-    }
-    const auto position =
-        positions == Positions::kept ? entry.position : static_cast<std::uint32_t>(entries.size());
-    entries.push_back({entry.timestamp_us, static_cast<std::uint32_t>(bodies.size()), entry.length,
-                       position, key, 0});
-    bodies.append(batch.body_of(entry));
-  }
-  auto picked = write_batch({keys, entries, bodies, {}, batch.is_replayed()});
-  picked->stamp(batch.epoch(), batch.first_sequence(), batch.received_us());
-  return picked;
-}
-
-std::unique_ptr<Batch> events_from(const Batch& batch, Sequence first) {
-  std::vector<bool> wanted;
-  for (const EventEntry& entry : batch.entries()) {
-    wanted.push_back(batch.sequence_of(entry) >= first);
-  }
-  return pick(batch, wanted, Positions::kept);
 }
 
 std::unique_ptr<Batch> view_trusted(Slab slab, std::size_t frame_bytes) {

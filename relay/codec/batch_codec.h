@@ -26,6 +26,22 @@ namespace xylem {
 // True if the frame says of itself that it is a batch (identifier XYB1). Reads 8 bytes.
 [[nodiscard]] bool is_batch_frame(std::span<const std::byte> frame) noexcept;
 
+// What a frame is made of, in numbers, and the bytes it takes at most.
+struct FrameParts {
+  std::size_t texts = 0;  // keys and shapes
+  std::size_t text_bytes = 0;
+  std::size_t entries = 0;
+  std::size_t body_bytes = 0;
+};
+// Of each text: its offset, its length, a zero byte, and up to three that align.
+inline constexpr std::size_t kFrameBytesPerText = 16;
+[[nodiscard]] constexpr std::size_t frame_bytes_at_most(const FrameParts& parts) noexcept {
+  // The first number: the table, its vtable, the lengths of the vectors, and what aligns them.
+  const std::size_t total = 256 + kFrameBytesPerText * parts.texts + parts.text_bytes +
+                            parts.entries * sizeof(EventEntry) + parts.body_bytes;
+  return (total + 15) / 16 * 16;
+}
+
 // What a new frame is made of. Entry offsets are relative to `bodies`.
 struct BatchContents {
   std::span<const std::string_view> keys;
@@ -41,16 +57,6 @@ struct BatchContents {
 // `key_wanted` has one element per key of `batch`. Cost: one copy of what is wanted.
 [[nodiscard]] std::unique_ptr<Batch> gather(const Batch& batch,
                                             const std::vector<bool>& key_wanted);
-
-// The events of `batch` that are wanted, one wish per entry; their positions stay, or count from 0
-// as a sender's do. REQUIRES a batch that is not shaped.
-enum class Positions : std::uint8_t { kept, counted };
-[[nodiscard]] std::unique_ptr<Batch> pick(const Batch& batch, const std::vector<bool>& entry_wanted,
-                                          Positions positions);
-
-// The events of `batch` from this sequence on, likewise. REQUIRES a batch that is not shaped: what
-// an event of a shape says may lean on one before it.
-[[nodiscard]] std::unique_ptr<Batch> events_from(const Batch& batch, Sequence first);
 
 // A frame of our own, read back from where its checksum held. REQUIRES a sound frame.
 [[nodiscard]] std::unique_ptr<Batch> view_trusted(Slab slab, std::size_t frame_bytes);

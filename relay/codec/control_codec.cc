@@ -210,6 +210,7 @@ std::string_view name_of(GapReason reason) {
     case GapReason::overflow: return "overflow";
     case GapReason::reconnect: return "reconnect";
     case GapReason::retention: return "retention";
+    case GapReason::unreadable: return "unreadable";
   }
   return "unknown";
 }

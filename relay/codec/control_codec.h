@@ -24,7 +24,7 @@ enum class Overflow : std::uint8_t { drop_oldest, drop_newest, block, disconnect
 // The word of the configuration. Errors: bad_configuration, listing the words.
 [[nodiscard]] Result<Overflow> parse_overflow(std::string_view name);
 
-enum class GapReason : std::uint8_t { overflow, reconnect, retention };
+enum class GapReason : std::uint8_t { overflow, reconnect, retention, unreadable };
 [[nodiscard]] std::string_view name_of(GapReason reason);
 
 enum class ByeReason : std::uint8_t { closing, unknown_session, refused, too_slow, silent };

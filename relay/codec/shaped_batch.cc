@@ -219,6 +219,7 @@ const ShapeCheck::Right* ShapeCheck::look_up(std::string_view written) {
 }
 
 std::optional<Refusal> ShapeCheck::refusal_of(const Batch& batch) {
+  too_large_.clear();
   if (batch.shapes().size() + right_.size() > kRightMax) right_.clear();
   struct InBatch {
     const Right* right = nullptr;
@@ -236,7 +237,8 @@ std::optional<Refusal> ShapeCheck::refusal_of(const Batch& batch) {
   }
   ReadBody read;
   std::size_t json_bytes = 0;
-  for (const EventEntry& entry : batch.entries()) {
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const EventEntry& entry = batch.entries()[i];
     if (entry.shape == 0) continue;
     InBatch& shape = shapes[entry.shape - 1U];
     const Slots& slots = shape.right->slots;
@@ -254,8 +256,8 @@ std::optional<Refusal> ShapeCheck::refusal_of(const Batch& batch) {
     }
     if (shape.bytes > kShapedBytesMax) return Refusal::malformed_batch;
     json_bytes += shape.bytes;
-    if (json_bytes > kJsonPerByteMax * limits_.message_bytes_max) return Refusal::message_too_large;
-    if (shape.bytes > limits_.event_bytes_max) return Refusal::event_too_large;
+    if (json_bytes > limits_.frame().json_bytes_max()) return Refusal::message_too_large;
+    if (shape.bytes > limits_.event_bytes_max) too_large_.push_back({i, shape.bytes});
   }
   return std::nullopt;
 }

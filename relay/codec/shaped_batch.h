@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "relay/base/limits.h"
 #include "relay/codec/celery_json.h"
@@ -29,10 +30,18 @@ class ShapeCheck {
  public:
   explicit ShapeCheck(const SourceLimits& limits) : limits_(limits), json_(limits) {}
 
-  // Why the batch cannot be taken, if it cannot: malformed_batch, event_too_large, or
-  // message_too_large for more JSON than eight such messages. Bodies of entries without a shape are
-  // not looked at. Cost: one look at each value.
+  // Why the batch cannot be taken, if it cannot: malformed_batch, or message_too_large for more
+  // JSON than FrameLimits allows. Bodies of entries without a shape are not looked at. Cost: one
+  // look at each value.
   [[nodiscard]] std::optional<Refusal> refusal_of(const Batch& batch);
+
+  // Of the batch that was looked at last and can be taken: the events whose JSON is above
+  // event_bytes_max.
+  struct TooLarge {
+    std::size_t entry;
+    std::size_t bytes;
+  };
+  [[nodiscard]] const std::vector<TooLarge>& too_large() const { return too_large_; }
 
  private:
   struct Right {
@@ -43,7 +52,6 @@ class ShapeCheck {
   [[nodiscard]] const Right* look_up(std::string_view written);
 
   static constexpr std::size_t kRightMax = 1024;
-  static constexpr std::size_t kJsonPerByteMax = 8;  // a builder stops at half of it
   SourceLimits limits_;
   CeleryJson json_;
   struct Hash {
@@ -53,6 +61,7 @@ class ShapeCheck {
     }
   };
   std::unordered_map<std::string, std::unique_ptr<Right>, Hash, std::equal_to<>> right_;
+  std::vector<TooLarge> too_large_;
 };
 
 }  // namespace xylem

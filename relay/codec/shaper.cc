@@ -31,6 +31,7 @@ const Shaper::Taken* Shaper::take(const char* text, const char* end) {
                 recent_.begin() + static_cast<std::ptrdiff_t>(rank) + 1);
     known_[last_]->successor = found;
   }
+  if (!builder_.has_room(static_cast<std::size_t>(difference_.end - text))) return nullptr;
   last_ = found;
   put(*known_[found], text);
   return &taken_;

@@ -26,9 +26,9 @@ class Shaper {
     const char* end;  // of the event, in the text
     std::string_view key;
   };
-  // Takes the event that begins at `text`, if it has a known shape. REQUIRES Slab::kSlack readable
-  // bytes behind `end`, that the text stays until commit() or rollback(), and room in the builder
-  // for all of it. Cost: one comparison with an earlier event, and a look at each value that
+  // Takes the event that begins at `text`, if it has a known shape and the builder has room for it.
+  // REQUIRES Slab::kSlack readable bytes behind `end`, and that the text stays until commit() or
+  // rollback(). Cost: one comparison with an earlier event, and a look at each value that
   // differs; no allocation once warm.
   [[nodiscard]] const Taken* take(const char* text, const char* end);
   void commit();

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "relay/codec/batch_codec.h"
+#include "relay/codec/batch_split.h"
 #include "relay/codec/shaped_batch.h"
 #include "relay/egress/rendezvous.h"
 
@@ -53,6 +53,7 @@ Result<void> Upstream::on_start() {
   const bool one = addresses_.size() == 1;
   // A name goes with its numbers: without the cursor's, everything begins anew.
   const bool recovered = one && cursor_.source.value != 0;
+  by_record_ = one;
   if (!recovered) cursor_.source = new_source();
   const BatchNumber first{one ? std::max<std::uint64_t>(cursor_.number.value, 1) : 1};
   for (const Address& address : options_.connect) {
@@ -96,9 +97,7 @@ bool Upstream::has_entry() {
 
 std::size_t Upstream::read_log(Instant) {
   std::size_t sent = 0;
-  while (sent < kBatchesPerTurn && all_want_more() && has_entry()) {
-    const BatchNumber number{waiting_->number.value};
-    if (links_.size() == 1 && !links_[0]->can_take(number)) break;
+  while (sent < kBatchesPerTurn && all_want_more() && has_entry() && can_send_on()) {
     send_on(*std::exchange(waiting_, std::nullopt));
     ++sent;
   }
@@ -106,10 +105,35 @@ std::size_t Upstream::read_log(Instant) {
   return sent;
 }
 
+// What cannot go on under its own number waits until nothing is under way.
+bool Upstream::can_send_on() {
+  if (!by_record_) return true;
+  if (goes_whole(*waiting_->batch)) return links_[0]->can_take({waiting_->number.value});
+  if (!links_[0]->under_way().empty()) return false;
+  XYLEM_LOG(warning, "upstream {} takes frames of {} bytes at most; larger batches go in parts",
+            links_[0]->address(), links_[0]->link().frame_bytes_max());
+  by_record_ = false;
+  cursor_.source = {};
+  static_cast<void>(links_[0]->abandon(new_source()));
+  return all_want_more();
+}
+
+FrameLimits Upstream::limits_of(const UpstreamLink& link) {
+  return {static_cast<std::size_t>(link.link().frame_bytes_max())};
+}
+
+bool Upstream::goes_whole(const Batch& batch) const {
+  const FrameLimits limits = limits_of(*links_[0]);
+  if (limits.bytes_max >= options_.frame.bytes_max) {
+    return batch.frame().size() <= limits.bytes_max;
+  }
+  return fits(batch, limits);
+}
+
 void Upstream::send_on(LogReader::Entry entry) {
   const LogPosition begin = begin_of(*entry.batch);
   cursor_.number = entry.number.after(1);
-  if (links_.size() > 1) return send_split(*entry.batch, begin);
+  if (!by_record_) return send_split(*entry.batch, begin);
   const BatchNumber number{entry.number.value};
   if (number < links_[0]->next_number()) {
     // The log has lost what it had given numbers to; these must not be taken for those.
@@ -120,34 +144,41 @@ void Upstream::send_on(LogReader::Entry entry) {
 }
 
 void Upstream::send_split(const Batch& batch, const LogPosition& begin) {
-  const std::unique_ptr<Batch> plain = batch.is_shaped() ? expand(batch) : nullptr;
-  const Batch& whole = plain ? *plain : batch;
-  std::vector<std::size_t> relays;
-  for (const EventEntry& event : whole.entries()) {
-    relays.push_back(relay_for(hostname_.of(whole.body_of(event))));
+  if (links_.size() == 1) {
+    return send_part(batch, std::vector<bool>(batch.size(), true), *links_[0], begin);
   }
-  std::vector<bool> wanted(whole.size());
+  const std::unique_ptr<Batch> plain = batch.is_shaped() ? expand(batch) : nullptr;
+  const Batch& readable = plain ? *plain : batch;
+  std::vector<std::size_t> relays;
+  for (const EventEntry& event : readable.entries()) {
+    relays.push_back(relay_for(hostname_.of(readable.body_of(event))));
+  }
+  std::vector<bool> wanted(batch.size());
   for (std::size_t relay = 0; relay < links_.size(); ++relay) {
     bool any = false;
     for (std::size_t i = 0; i < relays.size(); ++i) {
       wanted[i] = relays[i] == relay;
       any |= wanted[i];
     }
-    if (!any) continue;
-    offer(*links_[relay], pick(whole, wanted, Positions::counted), links_[relay]->next_number(),
-          begin);
+    if (any) send_part(batch, wanted, *links_[relay], begin);
   }
 }
 
-// A batch that the relay upstream would cut the connection for is not sent, and said so.
+// An event that is alone above what the relay upstream takes is not sent, and said so.
+void Upstream::send_part(const Batch& batch, const std::vector<bool>& wanted, UpstreamLink& link,
+                         const LogPosition& begin) {
+  Split parts = split(batch, wanted, limits_of(link), Positions::counted);
+  for (auto& part : parts.batches) offer(link, std::move(part), link.next_number(), begin);
+  if (parts.too_large == 0) return;
+  ledger_.dropped[static_cast<std::size_t>(DropReason::too_large)] += parts.too_large;
+  log_.warn("too_large " + link.address(),
+            fmt::format("upstream {} takes frames of {} bytes at most; {} events above that are "
+                        "not sent",
+                        link.address(), link.link().frame_bytes_max(), parts.too_large));
+}
+
 void Upstream::offer(UpstreamLink& link, std::unique_ptr<Batch> batch, BatchNumber number,
                      const LogPosition& begin) {
-  if (batch->frame().size() > link.link().frame_bytes_max()) {
-    XYLEM_LOG(warning, "upstream {} takes no batch of {} bytes; {} events are not sent",
-              link.address(), batch->frame().size(), batch->size());
-    ledger_.dropped[static_cast<std::size_t>(DropReason::too_large)] += batch->size();
-    batch = write_batch({});
-  }
   delivered_bytes_ += batch->frame().size();
   link.offer(std::move(batch), number, begin);
 }
@@ -192,7 +223,10 @@ void Upstream::move_away_from(std::size_t relay) {
 }
 
 void Upstream::settle() {
-  for (const auto& link : links_) ledger_.delivered += link->settle();
+  for (const auto& link : links_) {
+    ledger_.delivered += link->settle();
+    ledger_.dropped[static_cast<std::size_t>(DropReason::refused)] += link->take_refused();
+  }
 }
 
 bool Upstream::anything_under_way() const {
@@ -216,7 +250,7 @@ void Upstream::save(Instant now) {
   saved_at_ = now;
   CursorFile::Cursor cursor = cursor_;
   cursor.position = done();
-  if (links_.size() == 1 && !links_[0]->under_way().empty()) {
+  if (by_record_ && !links_[0]->under_way().empty()) {
     cursor.number = {links_[0]->next_number().value - links_[0]->under_way().size()};
   }
   consumer_.save(cursor);

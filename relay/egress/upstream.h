@@ -25,6 +25,10 @@ namespace xylem {
 // With several relays a worker's events all go to one of them, by rendezvous over its hostname.
 // When a relay has been away for `failover_after` its workers move to the others, with what it had
 // not acknowledged; when it is back they return, once the others have everything of theirs.
+//
+// A batch has the number of its record in the log, unless there are several relays or the one there
+// is takes only smaller frames than are in the log: then each part of a batch is counted by itself,
+// under a name of this life, and a restart may repeat what was under way.
 class Upstream final : public Agent {
  public:
   struct Options {
@@ -33,6 +37,7 @@ class Upstream final : public Agent {
     AckLevel level = AckLevel::written;
     std::uint64_t window_bytes = std::uint64_t{8} << 20;  // under way to each
     Duration failover_after = std::chrono::seconds(5);
+    FrameLimits frame{};     // of the batches in the log
     std::uint64_t seed = 0;  // of the names by which relays upstream know this log
   };
   // All must outlive the agent.
@@ -71,10 +76,15 @@ class Upstream final : public Agent {
   [[nodiscard]] std::size_t read_log(Instant now);
   [[nodiscard]] bool has_entry();
   [[nodiscard]] bool all_want_more() const;
+  [[nodiscard]] bool can_send_on();
   void send_on(LogReader::Entry entry);
   void send_split(const Batch& batch, const LogPosition& begin);
+  void send_part(const Batch& batch, const std::vector<bool>& wanted, UpstreamLink& link,
+                 const LogPosition& begin);
   void offer(UpstreamLink& link, std::unique_ptr<Batch> batch, BatchNumber number,
              const LogPosition& begin);
+  [[nodiscard]] static FrameLimits limits_of(const UpstreamLink& link);
+  [[nodiscard]] bool goes_whole(const Batch& batch) const;
   [[nodiscard]] std::size_t relay_for(std::string_view hostname);
   void review_relays(Instant now);
   void move_away_from(std::size_t relay);
@@ -96,6 +106,7 @@ class Upstream final : public Agent {
   Instant saved_at_;
   std::optional<LogReader::Entry> waiting_;  // the next, while it cannot be sent on
   std::vector<std::unique_ptr<UpstreamLink>> links_;
+  bool by_record_ = false;       // batches have the numbers of their records
   std::vector<bool> connected_;  // as it was last said
   std::vector<Instant> welcome_at_;
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "relay/base/check.h"
+#include "relay/codec/batch_codec.h"
 
 namespace xylem {
 namespace {
@@ -40,6 +41,16 @@ void UpstreamLink::offer(std::unique_ptr<Batch> batch, BatchNumber number,
 
 BatchRef UpstreamLink::batch(BatchNumber number) {
   return under_way_[number.value - first_under_way_.value].batch;
+}
+
+void UpstreamLink::give_up(BatchNumber number, const std::string& why) {
+  UnderWay& refused = under_way_[number.value - first_under_way_.value];
+  XYLEM_LOG(error, "upstream {} refuses a batch whenever it comes: {}; {} events are not sent",
+            address_, printable(why), refused.events);
+  refused_events_ += std::exchange(refused.events, 0);
+  auto empty = write_batch({});
+  empty->stamp_for_link(source_, number);
+  refused.batch = BatchRef(std::move(empty));
 }
 
 std::uint64_t UpstreamLink::settle() {

@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "relay/client/acked_link.h"
 #include "relay/event/batch.h"
@@ -52,6 +53,8 @@ class UpstreamLink final : AckedLink::Store {
   void offer(std::unique_ptr<Batch> batch, BatchNumber number, const LogPosition& begin);
   // What has been acknowledged since the last call, in events.
   [[nodiscard]] std::uint64_t settle();
+  // What the relay refused for good since the last call, in events.
+  [[nodiscard]] std::uint64_t take_refused() { return std::exchange(refused_events_, 0); }
   // What is under way becomes the caller's, and the numbering begins anew under another name: it
   // may have arrived or not.
   [[nodiscard]] std::deque<UnderWay> abandon(SourceId source);
@@ -65,6 +68,7 @@ class UpstreamLink final : AckedLink::Store {
 
  private:
   [[nodiscard]] BatchRef batch(BatchNumber number) override;
+  void give_up(BatchNumber number, const std::string& why) override;
 
   std::string address_;
   SourceId source_;
@@ -74,6 +78,7 @@ class UpstreamLink final : AckedLink::Store {
   std::deque<UnderWay>
       under_way_;  // from the first that is not acknowledged; bounded by the window
   BatchNumber first_under_way_;
+  std::uint64_t refused_events_ = 0;
 };
 
 }  // namespace xylem

@@ -3,8 +3,7 @@
 #include <utility>
 
 #include "relay/base/check.h"
-#include "relay/codec/batch_codec.h"
-#include "relay/codec/shaped_batch.h"
+#include "relay/codec/batch_split.h"
 
 namespace xylem {
 
@@ -123,9 +122,7 @@ WayBack::Piece WayBack::pass(const BatchRef& batch) {
   const Sequence from = next_;
   next_ = batch->first_sequence().after(batch->size());
   if (whole) return {batch, std::nullopt};
-  if (!batch->is_shaped()) return {BatchRef(events_from(*batch, from)), std::nullopt};
-  const BatchRef plain(expand_frame(*batch));
-  return {BatchRef(events_from(*plain, from)), std::nullopt};
+  return {BatchRef(events_from(*batch, from)), std::nullopt};
 }
 
 }  // namespace xylem

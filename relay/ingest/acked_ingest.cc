@@ -107,6 +107,7 @@ void AckedIngest::on_hello(const std::string& peer, const SourceHello& hello, In
   if (hello.wall_us != 0) {
     sources_.of_peer(peer)->clock_offset_us = clock_.wall_us() - hello.wall_us;
   }
+  await_level(*sources_.of_peer(peer));
   XYLEM_LOG(info, "acked source '{}' wants acks at '{}'", printable(hello.name),
             name_of(hello.level));
   static_cast<void>(say(peer, *welcome));
@@ -149,6 +150,30 @@ void AckedIngest::take(SourceTable::Source& source, std::unique_ptr<Batch> batch
   unstamped_.push_back({origin.source, origin.number, source.level, outbox_.batches(), {}});
 }
 
+// What was taken under a Hello before this one waits for the level that is wanted now.
+void AckedIngest::await_level(const SourceTable::Source& source) {
+  const BatchNumber newest{source.receiver.next().value - 1};
+  if (source.receiver.acked() == newest) return;
+  Pending wanted{source.id, newest, source.level, outbox_.batches(), {}};
+  const auto is_newest = [&](const Pending& pending) {
+    return pending.source == source.id && pending.number == newest;
+  };
+  for (Pending& pending : unstamped_) {
+    if (!is_newest(pending)) continue;
+    pending.level = std::max(pending.level, source.level);
+    return;
+  }
+  for (std::size_t level = 0; level < stamped_.size(); ++level) {
+    auto& waiting = stamped_[level];
+    const auto found = std::find_if(waiting.begin(), waiting.end(), is_newest);
+    if (found == waiting.end()) continue;
+    if (level >= static_cast<std::size_t>(source.level)) return;
+    waiting.erase(found);
+    break;
+  }
+  unstamped_.push_back(wanted);
+}
+
 // Admission's outlet: a frame with events to refuse may become several batches.
 void AckedIngest::on_batch(std::unique_ptr<Batch> batch) {
   hand_on({{}, {}, false, age_us_});
@@ -185,7 +210,8 @@ std::size_t AckedIngest::settle() {
     for (; !waiting.empty() && is_done(waiting.front()); ++moved) {
       const Pending& done = waiting.front();
       SourceTable::Source* source = sources_.find(done.source);
-      if (source != nullptr && done.number < source->receiver.next()) {
+      const bool means_enough = source != nullptr && done.level >= source->level;
+      if (means_enough && done.number < source->receiver.next()) {
         source->receiver.on_done(done.number);
       }
       ++figures_.acked;

@@ -79,6 +79,7 @@ class AckedIngest final : public Agent, Admission::Refused, Admission::Outlet {
   void on_batch_frame(const std::string& peer, const Frame& frame, Instant now);
   void take(SourceTable::Source& source, std::unique_ptr<Batch> batch);
   [[nodiscard]] std::size_t settle();
+  void await_level(const SourceTable::Source& source);
   [[nodiscard]] bool is_done(const Pending& pending) const;
   [[nodiscard]] std::size_t answer(Instant now);
   [[nodiscard]] SendOutcome say(const std::string& peer, const Control& control);

@@ -1,12 +1,26 @@
 #include "relay/ingest/admission.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "relay/codec/batch_codec.h"
-#include "relay/codec/shaped_body.h"
+#include "relay/codec/batch_split.h"
 #include "relay/event/routing_key.h"
 
 namespace xylem {
+
+namespace {
+
+// Whether each event's sequence will be next to its neighbour's: with holes in the positions they
+// would reach into those of later batches. And no key is there that no event has: it would cost
+// every filter a look.
+bool is_as_written_here(const Batch& batch) {
+  return batch.entries().back().position + 1 == batch.size() &&
+         std::all_of(batch.keys().begin(), batch.keys().end(),
+                     [](const BatchKey& key) { return key.events != 0; });
+}
+
+}  // namespace
 
 Admission::Admission(const Options& options, Refused& refused, Outlet& outlet)
     : options_(options),
@@ -14,7 +28,7 @@ Admission::Admission(const Options& options, Refused& refused, Outlet& outlet)
       outlet_(outlet),
       json_(options.limits),
       shape_check_(options.limits),
-      builder_(options.batch_bytes_full, shaped_body_bytes_max(options.limits.message_bytes_max)),
+      builder_(options.batch_bytes_full, options.limits.frame()),
       shaper_(builder_),
       message_(options.limits.message_bytes_max) {}
 
@@ -37,7 +51,7 @@ void Admission::admit_json(std::string_view key, std::string_view body) {
   if (key.size() + body.size() > options_.limits.message_bytes_max) {
     return refuse(Refusal::message_too_large, key, key.size() + body.size());
   }
-  if (builder_.full()) flush();
+  if (builder_.full() || !builder_.has_room(body.size())) flush();
   // The look at a text goes past its end.
   char* copy = reinterpret_cast<char*>(message_.begin());
   std::memcpy(copy, body.data(), body.size());
@@ -50,8 +64,8 @@ void Admission::admit_json(std::string_view key, std::string_view body) {
   }
 }
 
-// True if all of the text is events of shapes that were seen before, and nothing is wrong with
-// them; then they are taken. Otherwise none is.
+// True if all of the text is events of shapes that were seen before, nothing is wrong with them,
+// and the batch at hand has room for all; then they are taken. Otherwise none is.
 bool Admission::admit_known_shapes(std::string_view key, std::string_view text) {
   const char* at = text.data();
   const char* const end = at + text.size();
@@ -107,6 +121,7 @@ void Admission::admit_scanned(std::string_view key, std::string_view text,
 
 // An event that was held against everything, with slack behind its text.
 void Admission::add(std::string_view key, std::string_view event, std::int64_t timestamp_us) {
+  if (!builder_.has_room(event.size())) flush();
   const auto take = [&] {
     const Shaper::Taken* taken = shaper_.take(event.data(), event.data() + event.size());
     const bool whole = taken != nullptr && taken->end == event.data() + event.size();
@@ -138,40 +153,31 @@ void Admission::admit_batch(std::unique_ptr<Batch> batch) {
     if (const auto refusal = shape_check_.refusal_of(*batch))
       return refuse(*refusal, "", batch->frame().size());
   }
-  std::size_t bad = 0;
-  // Also a key that no event has would cost every filter a look.
-  for (const BatchKey& key : batch->keys()) bad += !is_routing_key(key.text) || key.events == 0;
-  for (const EventEntry& entry : batch->entries()) {
-    if (entry.shape == 0)
-      bad += check_body(batch->body_of(entry), batch->key_of(entry)).has_value();
-  }
-  // Positions ascend, so the last one tells whether there are holes. Here every event gets a
-  // sequence of its own, next to its neighbour's; with holes they would reach into those of later
-  // batches.
-  const bool holes = batch->size() != 0 && batch->entries().back().position + 1 != batch->size();
-  if (bad != 0 || holes) return admit_good_ones(batch->is_shaped() ? *expand(*batch) : *batch);
-  if (batch->size() == 0) return;
   flush();  // what came before goes before
-  figures_.accepted_events += batch->size();
-  outlet_.on_batch(std::move(batch));
-}
-
-void Admission::admit_good_ones(const Batch& batch) {
-  // Events of the past and of the present share no batch.
-  if (batch.is_replayed()) flush();
-  for (const EventEntry& entry : batch.entries()) {
-    const std::string_view body = batch.body_of(entry);
-    const std::string_view key = batch.key_of(entry);
-    if (const auto refusal = check_body(body, key)) {
-      refuse(*refusal, key, body.size());
-      continue;
-    }
-    if (builder_.full()) flush();
-    if (batch.is_replayed()) builder_.mark_replayed();
-    add(key, body, entry.timestamp_us);
-    ++figures_.accepted_events;
+  wanted_.assign(batch->size(), true);
+  std::size_t good = batch->size();
+  const auto refuse_event = [&](std::size_t entry, Refusal why, std::size_t bytes) {
+    refuse(why, batch->key_of(batch->entries()[entry]), bytes);
+    wanted_[entry] = false;
+    --good;
+  };
+  for (std::size_t i = 0; i < batch->size(); ++i) {
+    const EventEntry& entry = batch->entries()[i];
+    if (entry.shape != 0) continue;
+    const std::string_view body = batch->body_of(entry);
+    if (const auto why = check_body(body, batch->key_of(entry))) refuse_event(i, *why, body.size());
   }
-  if (batch.is_replayed()) flush();
+  if (batch->is_shaped()) {
+    for (const auto& [entry, bytes] : shape_check_.too_large())
+      refuse_event(entry, Refusal::event_too_large, bytes);
+  }
+  figures_.accepted_events += good;
+  if (good == 0) return;
+  if (good == batch->size() && is_as_written_here(*batch)) {
+    return outlet_.on_batch(std::move(batch));
+  }
+  for (auto& part : split(*batch, wanted_, options_.limits.frame(), Positions::counted).batches)
+    outlet_.on_batch(std::move(part));
 }
 
 void Admission::flush() {

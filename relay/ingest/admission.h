@@ -61,7 +61,6 @@ class Admission {
   void add(std::string_view key, std::string_view event, std::int64_t timestamp_us);
   [[nodiscard]] std::optional<Refusal> key_of_event(const JsonEvent& event, std::string_view given);
   [[nodiscard]] std::optional<Refusal> check_body(std::string_view body, std::string_view key);
-  void admit_good_ones(const Batch& batch);
 
   Options options_;
   Refused& refused_;
@@ -72,7 +71,8 @@ class Admission {
   Shaper shaper_;
   Slab message_;  // the text at hand, with slack behind
   SourceFigures figures_;
-  std::string key_;  // reused: the key that the event at hand makes
+  std::vector<bool> wanted_;  // reused: the events of a batch that are not refused
+  std::string key_;           // reused: the key that the event at hand makes
 };
 
 }  // namespace xylem

@@ -90,9 +90,13 @@ void check_config(const Config& config, std::vector<Problem>& problems) {
   }
   check_spool(config, problems);
   check_bridges(config, problems);
-  const Admission::Options& admission = config.push.admission;
-  if (admission.limits.event_bytes_max > admission.limits.message_bytes_max) {
-    problems.push_back({"push.event_bytes_max", "is larger than push.message_bytes_max"});
+  const SourceLimits& limits = config.push.admission.limits;
+  if (limits.event_bytes_max + kFrameBytesBesideAnEvent > limits.message_bytes_max) {
+    problems.push_back(
+        {"push.event_bytes_max",
+         fmt::format("must be at least {} bytes below push.message_bytes_max, so that a batch has "
+                     "room for an event",
+                     kFrameBytesBesideAnEvent)});
   }
   if (config.stream.limits.idle_timeout < 2 * config.stream.limits.heartbeat) {
     problems.push_back(

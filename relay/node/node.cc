@@ -24,7 +24,7 @@ constexpr Duration kLateGrace =
 AckedIngest::Options acked_options(const Config& config) {
   AckedIngest::Options options = config.acked;
   options.admission = config.push.admission;
-  options.limits.frame_bytes_max = config.push.admission.limits.message_bytes_max;
+  options.limits.frame_bytes_max = config.push.admission.limits.frame().bytes_max;
   if (!config.spool_directory.empty()) options.limits.level_max = AckLevel::synced;
   return options;
 }
@@ -112,6 +112,7 @@ Result<void> Node::add_spool() {
   if (!config_.upstream.connect.empty()) {
     Upstream::Options options = config_.upstream;
     options.seed = random_seed();
+    options.frame = config_.push.admission.limits.frame();
     if (options.name.empty()) options.name = host_name();
     upstream_.emplace(options, context_, *spool_, clock_);
     if (auto opened = upstream_->open(); !opened) return opened;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -17,6 +18,12 @@ class AckedReceiver {
   // The source connected; everything before `first_unacked` was answered for, by this relay or by
   // one before it. REQUIRES first_unacked >= 1.
   void on_hello(BatchNumber first_unacked);
+
+  // From now on an ack means more than it did: nothing from `first_unacked` on is done until
+  // on_done() says so again.
+  void raise_level(BatchNumber first_unacked) {
+    done_ = std::min(done_, BatchNumber{first_unacked.value - 1});
+  }
 
   enum class Verdict : std::uint8_t {
     take,  // the next one; the caller hands it on, and says on_done() when it is where it must be

@@ -57,7 +57,16 @@ bool AckedSender::advance_to(BatchNumber acked) {
     }
     bytes_.pop_front();
   }
+  if (acked_ != before) refusals_ = 0;
   return acked_ != before;
+}
+
+std::optional<BatchNumber> AckedSender::on_refused() {
+  const bool alone = goes_singly() && next_ == first_unacked().after(1);
+  suspects_end_ = std::max(suspects_end_, BatchNumber{next_.value - 1});
+  if (!alone || ++refusals_ < kRefusalsMax) return std::nullopt;
+  refusals_ = 0;
+  return first_unacked();
 }
 
 void AckedSender::on_missing(BatchNumber from) {
@@ -80,6 +89,7 @@ std::optional<BatchNumber> AckedSender::next(Instant now) {
   }
   const bool all_sent = next_.value - first_unacked().value == bytes_.size();
   if (all_sent || under_way_bytes_ >= options_.window_bytes) return std::nullopt;
+  if (goes_singly() && next_ != first_unacked()) return std::nullopt;
   const BatchNumber number = next_;
   under_way_bytes_ += bytes_of(number);
   next_ = next_.after(1);

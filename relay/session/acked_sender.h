@@ -59,6 +59,11 @@ class AckedSender {
   [[nodiscard]] Result<void> on_welcome(BatchNumber acked, Instant now);
   // Everything up to `acked` has reached the ack level. Old news is no error. Errors: as above.
   [[nodiscard]] Result<void> on_ack(BatchNumber acked, Instant now);
+  // The relay refused a frame and ended the connection; which one it does not say. From now on one
+  // batch goes at a time, until all that were under way are acknowledged. Answers with the batch
+  // that was refused kRefusalsMax times alone: it always will be, and the caller puts an empty one
+  // in its place.
+  [[nodiscard]] std::optional<BatchNumber> on_refused();
   // The relay got a later batch than `from`, but not `from`.
   void on_missing(BatchNumber from);
 
@@ -71,6 +76,9 @@ class AckedSender {
   [[nodiscard]] std::uint64_t resent() const { return resent_; }
 
  private:
+  static constexpr int kRefusalsMax = 3;
+
+  [[nodiscard]] bool goes_singly() const { return first_unacked() <= suspects_end_; }
   [[nodiscard]] std::uint64_t bytes_of(BatchNumber number) const;
   [[nodiscard]] bool advance_to(BatchNumber acked);
   void go_back_to(BatchNumber number);
@@ -84,6 +92,8 @@ class AckedSender {
   BatchNumber newest_sent_;
   std::uint64_t under_way_bytes_ = 0;  // from first_unacked() to before next_
   Instant progress_at_;
+  BatchNumber suspects_end_;  // the newest that was under way when the relay refused one
+  int refusals_ = 0;          // of the first unacknowledged batch, sent alone
   std::uint64_t resent_ = 0;
 };
 

@@ -86,10 +86,14 @@ void ReceiveSession::on_alive(const Alive& alive) {
 
 ReceiveSession::Step ReceiveSession::on_batch(Epoch epoch, Sequence last, std::uint64_t frame_bytes,
                                               Instant now) {
-  last_heard_ = now;
   const Place behind{epoch, last.after(1)};
   at_ = epoch == at_.epoch ? std::max(at_, behind) : behind;
   newest_ = std::max(newest_, at_);
+  return consumed(frame_bytes, now);
+}
+
+ReceiveSession::Step ReceiveSession::consumed(std::uint64_t frame_bytes, Instant now) {
+  last_heard_ = now;
   consumed_bytes_ += frame_bytes;
   // Granting by halves: one Credit for many batches, and the relay never runs dry meanwhile.
   const std::uint64_t open_bytes = granted_bytes_ - std::min(granted_bytes_, consumed_bytes_);

@@ -64,6 +64,14 @@ class ReceiveSession {
   }
   // A batch came and was consumed. `frame_bytes` is what credit counts.
   [[nodiscard]] Step on_batch(Epoch epoch, Sequence last, std::uint64_t frame_bytes, Instant now);
+  // A frame came that cannot be read: its bytes were granted too. What it held is a gap from the
+  // place on to whatever comes next; ask for that first.
+  [[nodiscard]] Gap gap_of_unreadable() const {
+    return {at_.epoch, at_.sequence, {}, 0, GapReason::unreadable};
+  }
+  [[nodiscard]] Step on_unreadable(std::uint64_t frame_bytes, Instant now) {
+    return consumed(frame_bytes, now);
+  }
   // Nothing came; call at least every second.
   [[nodiscard]] Step on_idle(Instant now);
 
@@ -84,6 +92,7 @@ class ReceiveSession {
     friend constexpr auto operator<=>(const Place&, const Place&) = default;
   };
 
+  [[nodiscard]] Step consumed(std::uint64_t frame_bytes, Instant now);
   [[nodiscard]] Step grant(bool answer, Instant now);
   [[nodiscard]] Step open(const Welcome& welcome, Instant now);
   void on_alive(const Alive& alive);

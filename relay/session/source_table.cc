@@ -10,6 +10,7 @@ void SourceTable::recover(SourceId source, BatchNumber newest, Instant now) {
   sources_.insert_or_assign(source.value, Source{.id = source,
                                                  .receiver = AckedReceiver(newest.after(1)),
                                                  .name = {},
+                                                 .level = AckLevel::synced,
                                                  .peer = {},
                                                  .heard_at = now,
                                                  .clock_offset_us = {}});
@@ -71,6 +72,7 @@ Result<SourceWelcome> SourceTable::on_hello(const std::string& peer, const Sourc
   if (!source.peer.empty()) peers_.erase(source.peer);
   peers_.emplace(peer, source.id);
   source.receiver.on_hello(hello.first_unacked);
+  if (hello.level > source.level) source.receiver.raise_level(hello.first_unacked);
   source.name = hello.name;
   source.level = hello.level;
   source.session = ++session_;

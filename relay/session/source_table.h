@@ -44,10 +44,12 @@ class SourceTable {
   // `seed` makes session numbers, which tell sessions apart and grant nothing.
   SourceTable(const Limits& limits, std::uint64_t seed) : limits_(limits), session_(seed) {}
 
-  // What the spool says that a source was acknowledged for, before the relay starts.
+  // What the spool has on the disk of a source, before the relay starts.
   void recover(SourceId source, BatchNumber newest, Instant now);
 
-  // A connection introduces itself; its source is answered there from now on. Errors: refused.
+  // A connection introduces itself; its source is answered there from now on. If it wants acks to
+  // mean more than before, what it has sent is done only once on_done() says so again. Errors:
+  // refused.
   [[nodiscard]] Result<SourceWelcome> on_hello(const std::string& peer, const SourceHello& hello,
                                                Instant now);
   // The source of a connection, or nullptr: then it is to say Hello.

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include "relay/codec/batch_codec.h"
 #include "tests/doubles/batches.h"
 #include "tests/doubles/running_node.h"
 #include "tests/doubles/sockets.h"
@@ -33,6 +34,12 @@ class AckedLinkTest : public ::testing::Test, public AckedLink::Store {
     }
   }
   BatchRef batch(BatchNumber number) override { return kept.at(number.value - 1); }
+  void give_up(BatchNumber number, const std::string&) override {
+    given_up.push_back(number.value);
+    auto empty = write_batch({});
+    empty->stamp_for_link({95}, number);
+    kept.at(number.value - 1) = BatchRef(std::move(empty));
+  }
   // Works until everything offered is acknowledged.
   template <class Done>
   [[nodiscard]] bool work_until(Done done) {
@@ -53,6 +60,7 @@ class AckedLinkTest : public ::testing::Test, public AckedLink::Store {
   Context context;
   AckedSender sender{{}};
   std::vector<BatchRef> kept;
+  std::vector<std::uint64_t> given_up;
   std::optional<AckedLink> link;
 };
 

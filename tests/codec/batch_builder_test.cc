@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "relay/codec/shaped_body.h"
 #include "tests/doubles/batches.h"
 #include "tests/doubles/chance.h"
 
@@ -21,7 +22,7 @@ class BatchBuilderTest : public ::testing::Test {
   }
   std::string finished() { return testing::said(*builder.finish()); }
 
-  BatchBuilder builder{1000, 100};
+  BatchBuilder builder{1000, {8192}};
 };
 
 TEST_F(BatchBuilderTest, KeepsEventsInOrderUnderTheirKeys) {
@@ -114,7 +115,7 @@ TEST_F(BatchBuilderTest, IsFullAtItsBytesAndTakesOneMoreTextBefore) {
 }
 
 TEST(BatchBuilder, IsFullAtHalfOfTheEventsSoThatAListStillFits) {
-  BatchBuilder builder(1000, 100);
+  BatchBuilder builder(1000, FrameLimits{});
   for (std::size_t i = 0; i + 1 < kEventsPerBatchMax / 2; ++i) builder.add("a", 0, 0);
   EXPECT_FALSE(builder.full());
   for (std::size_t i = 0; i < kEventsPerListMax; ++i) builder.add("a", 0, 0);
@@ -123,7 +124,7 @@ TEST(BatchBuilder, IsFullAtHalfOfTheEventsSoThatAListStillFits) {
 }
 
 TEST(BatchBuilder, TellsThousandsOfKeysApart) {
-  BatchBuilder builder(1 << 20, 100);
+  BatchBuilder builder(1 << 20, FrameLimits{});
   for (int round = 0; round < 3; ++round) {
     for (int i = 0; i < 4000; ++i) builder.add("key." + std::to_string(i % 2000), 0, i);
     const auto batch = builder.finish();
@@ -151,13 +152,60 @@ TEST(BatchBuilder, KeepsWhatRandomRunsOfEventsSay) {
   }
 }
 
-TEST(BatchBuilderDeathTest, AbortsOnATextLargerThanPromised) {
-  BatchBuilder builder(1000, 100);
-  EXPECT_DEATH(static_cast<void>(builder.place(101)), "a text has room");
+// The largest event, under the longest keys, in shapes that are all new: what it has room for stays
+// within the frame.
+TEST(BatchBuilder, NeverGrowsBeyondTheLargestFrame) {
+  for (const std::size_t frame_bytes_max : {4096u, 20'000u, 100'000u}) {
+    const std::size_t event_bytes = (frame_bytes_max - kFrameBytesBesideAnEvent) / 4;
+    BatchBuilder builder(frame_bytes_max, {frame_bytes_max});
+    ASSERT_TRUE(builder.has_room(frame_bytes_max - kFrameBytesBesideAnEvent));
+    int events = 0;
+    for (; builder.has_room(event_bytes); ++events) {
+      const std::string key = "k" + std::to_string(events) + std::string(240, 'x');
+      const std::size_t body = shaped_body_bytes_max(event_bytes / 2);
+      const auto shape = builder.add_shape(std::string(event_bytes / 2 + kSlotsMax, 's'));
+      std::memset(builder.place(body), 'b', body);
+      builder.add_shaped(builder.key_index(key), body, 0, static_cast<std::uint16_t>(shape + 1),
+                         event_bytes);
+    }
+    EXPECT_GE(events, 3);
+    EXPECT_LE(builder.finish()->frame().size(), frame_bytes_max);
+  }
+}
+
+TEST(BatchBuilder, HasRoomForSoManyEventsAndShapes) {
+  BatchBuilder builder(1 << 20, FrameLimits{});
+  for (std::size_t i = 0; i < kEventsPerBatchMax; ++i) {
+    ASSERT_TRUE(builder.has_room(0)) << i;
+    builder.add("a", 0, 0);
+  }
+  EXPECT_FALSE(builder.has_room(0));
+  static_cast<void>(builder.finish());
+  for (std::size_t i = 0; i < kShapesPerBatchMax; ++i) {
+    ASSERT_TRUE(builder.has_room(0)) << i;
+    static_cast<void>(builder.add_shape("{\x02}"));
+  }
+  EXPECT_FALSE(builder.has_room(0));
+}
+
+TEST(BatchBuilder, HasNoRoomForMoreJsonThanAReaderTakes) {
+  BatchBuilder builder(1 << 20, {4096});
+  const std::uint16_t key = builder.key_index("a");
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_TRUE(builder.has_room(1024));
+    builder.add_shaped(key, 4, 0, 1, 4000);
+  }
+  EXPECT_TRUE(builder.has_room(768));
+  EXPECT_FALSE(builder.has_room(769));
+}
+
+TEST(BatchBuilderDeathTest, AbortsOnABodyThatItHasNoRoomFor) {
+  BatchBuilder builder(1000, {2000});
+  EXPECT_DEATH(static_cast<void>(builder.place(2001)), "room for a body");
 }
 
 TEST(BatchBuilderDeathTest, AbortsWhenNothingIsToBeSent) {
-  BatchBuilder builder(1000, 100);
+  BatchBuilder builder(1000, {2000});
   EXPECT_DEATH(static_cast<void>(builder.finish()), "an empty batch");
 }
 

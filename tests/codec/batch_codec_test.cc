@@ -2,6 +2,7 @@
 //         holes in its positions.
 
 #include "relay/codec/batch_codec.h"
+#include "relay/codec/batch_split.h"
 
 #include <gtest/gtest.h>
 

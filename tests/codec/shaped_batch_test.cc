@@ -109,7 +109,7 @@ TEST(ShapedBatch, IsRefusedForAShapeThatIsNoEvent) {
         "{\"type\": \"t-\x01\"}"sv,             // the key would hang on a value
         "{\"type\": \"t-u\", \"\x01\": 1}"sv,   // a name would
         "{\"type\": \"t-u\", \"n\": [\x02\x02]}"sv, " {\"type\": \"t-u\", \"n\": \x02}"sv}) {
-    EXPECT_EQ(checked(*batch_of(shape, {})), Refusal::malformed_batch) << shape;
+    EXPECT_EQ(checked(*batch_of(shape, {kWhole})), Refusal::malformed_batch) << shape;
   }
   EXPECT_EQ(checked(*batch_of(kShape, {kWhole}, "t.other")), Refusal::malformed_batch);
 }
@@ -121,18 +121,24 @@ TEST(ShapedBatch, MayNameConstants) {
   EXPECT_EQ(testing::said(*batch), R"(t.u={"pid": 12, "n": 3, "type": "t-u"} )");
 }
 
-TEST(ShapedBatch, IsRefusedForAnEventAboveTheLimit) {
+TEST(ShapedBatch, NamesTheEventsAboveTheLimit) {
   SourceLimits limits;
   limits.event_bytes_max = 37;
-  const auto batch = batch_of(kShape, {kWhole,
-                                       "\x01\0\0\0\x02"
-                                       "ab"sv});
-  EXPECT_EQ(checked(*batch, limits), std::nullopt) << expand(*batch)->bodies();
-  EXPECT_EQ(checked(*batch_of(kShape, {kWhole,
-                                       "\x01\0\0\0\x03"
-                                       "abc"sv}),
-                    limits),
-            Refusal::event_too_large);
+  ShapeCheck check(limits);
+  EXPECT_EQ(check.refusal_of(*batch_of(kShape, {kWhole,
+                                                "\x01\0\0\0\x02"
+                                                "ab"sv})),
+            std::nullopt);
+  EXPECT_TRUE(check.too_large().empty());
+  EXPECT_EQ(check.refusal_of(*batch_of(kShape, {kWhole,
+                                                "\x01\0\0\0\x03"
+                                                "abc"sv,
+                                                "\x01\0\0\0\x01"
+                                                "a"sv})),
+            std::nullopt);
+  ASSERT_EQ(check.too_large().size(), 1u);
+  EXPECT_EQ(check.too_large()[0].entry, 1u);
+  EXPECT_EQ(check.too_large()[0].bytes, 38u);
 }
 
 TEST(ShapedBatch, IsRefusedIfItWouldBecomeTooMuch) {

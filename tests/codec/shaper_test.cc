@@ -26,7 +26,7 @@ class ShaperTest : public ::testing::Test {
     const std::string message = padded(text);
     return shaper.teach({message.data(), text.size()}, key);
   }
-  BatchBuilder builder{1 << 20, 1 << 20};
+  BatchBuilder builder{1 << 20, {2 << 20}};
   Shaper shaper{builder};
 };
 

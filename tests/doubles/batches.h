@@ -24,7 +24,7 @@ struct Said {
 inline std::unique_ptr<Batch> batch_of(const std::vector<Said>& events) {
   std::size_t bytes = 1;
   for (const Said& event : events) bytes += event.body.size();
-  BatchBuilder builder(bytes, bytes);
+  BatchBuilder builder(bytes, {bytes + kFrameBytesBesideAnEvent});
   for (const Said& event : events) {
     char* place = builder.place(event.body.size());
     if (!event.body.empty()) std::memcpy(place, event.body.data(), event.body.size());

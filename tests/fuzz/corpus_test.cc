@@ -15,6 +15,7 @@
 
 #define TARGET(name) extern "C" int fuzz_##name(const std::uint8_t*, std::size_t)
 TARGET(address);
+TARGET(admission);
 TARGET(batch_frame);
 TARGET(celery_json);
 TARGET(control_frame);
@@ -30,6 +31,7 @@ struct Target {
   int (*run)(const std::uint8_t*, std::size_t);
 };
 constexpr Target kTargets[] = {{"address", fuzz_address},
+                               {"admission", fuzz_admission},
                                {"batch_frame", fuzz_batch_frame},
                                {"celery_json", fuzz_celery_json},
                                {"control_frame", fuzz_control_frame},

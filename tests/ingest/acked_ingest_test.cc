@@ -32,8 +32,12 @@ class AckedIngestTest : public ::testing::Test {
     made.limits.sources_max = 2;
     // Only what was earned is to be seen, unless a test wants the heartbeat.
     made.limits.heartbeat = std::chrono::hours(1);
-    made.admission.batch_bytes_full = 100;
+    made.admission.limits.message_bytes_max = large_with_a_bad_one()->frame().size();
+    made.admission.limits.event_bytes_max = 1000;
     return made;
+  }
+  static std::unique_ptr<Batch> large_with_a_bad_one() {
+    return testing::batch_of(testing::with_a_bad_one(400));
   }
   void send_frame(Frame& frame) { ASSERT_EQ(source.send(frame), SendOutcome::sent); }
   void send(const Control& control) {
@@ -114,7 +118,8 @@ class AckedIngestTest : public ::testing::Test {
   testing::TempDir folder;
   testing::ManualClock clock;
   Doorbell producer, consumer;
-  SourceEdge edge{"acked", 64};
+  static constexpr std::uint64_t kEdgeBatches = 64;
+  SourceEdge edge{"acked", kEdgeBatches};
   LogProgress log;
   Context context;
   AckedIngest ingest{options(), context, edge, &log, clock};
@@ -187,21 +192,22 @@ TEST_F(AckedIngestTest, OnlyTheLastOfWhatABatchBecameCarriesItsNumber) {
   EXPECT_EQ(sampled(Metric::source_refused), 1);
 }
 
+// As large as a frame may be, so that what is left of it has no room in one of which only the bytes
+// at most are known.
 TEST_F(AckedIngestTest, AFrameThatBecomesMoreBatchesThanTheEdgeHoldsIsAcknowledgedAfterTheLast) {
   hello(AckLevel::received);
-  send_batch(1, testing::batch_of(testing::with_a_bad_one(400)));
-  send_event(2);
-  take_in(2);
-  std::string told;
-  for (std::string more = stamp_all(); !more.empty(); more = stamp_all()) {
-    EXPECT_EQ(sampled(Metric::acked_batches), 0) << told;
-    told += more;
-    take_in(received());
-    static_cast<void>(ingest.do_work(clock.now()));
-  }
-  EXPECT_NE(told.find(" 1:"), std::string::npos) << told;
-  EXPECT_EQ(next_.value, 402u);
-  EXPECT_EQ(answer(), "ack 2");
+  for (std::uint64_t number = 1; number < kEdgeBatches; ++number) send_event(number);
+  send_batch(kEdgeBatches, large_with_a_bad_one());
+  take_in(kEdgeBatches + 1);
+  EXPECT_EQ(edge.room(), 0u);
+  const std::string first = stamp_all();
+  static_cast<void>(ingest.do_work(clock.now()));
+  EXPECT_EQ(sampled(Metric::acked_batches), kEdgeBatches - 1) << first;
+  const std::string rest = stamp_all();
+  EXPECT_NE(rest.find(fmt::format("{}:", kEdgeBatches)), std::string::npos) << first << rest;
+  EXPECT_EQ(next_.value, kEdgeBatches + 400);
+  EXPECT_EQ(answer(), fmt::format("ack {}", kEdgeBatches - 1));
+  EXPECT_EQ(answer(), fmt::format("ack {}", kEdgeBatches));
 }
 
 TEST_F(AckedIngestTest, ABatchWithoutAGoodEventIsAcknowledgedNevertheless) {
@@ -217,6 +223,34 @@ TEST_F(AckedIngestTest, KnowsASourceOverConnectionsAndOverItsOwnRestart) {
   send_event(5);
   EXPECT_EQ(answer(), "ack 5");
   EXPECT_EQ(stamp_all(), "");
+}
+
+TEST_F(AckedIngestTest, WhatWasOnlyReceivedIsNotAckedToASourceThatWantsMore) {
+  hello(AckLevel::received);
+  send_event(1);
+  send_event(2);
+  take_in(3);
+  stamp_all();
+  EXPECT_EQ(answer(), "ack 2");
+  hello(AckLevel::synced, 2);  // the second ack was lost
+  log.show({2}, {1});
+  send_event(2);
+  EXPECT_EQ(answer(), "ack 1") << "taken already, and not on the disk yet";
+  log.show({2}, {2});
+  EXPECT_EQ(answer(), "ack 2");
+}
+
+TEST_F(AckedIngestTest, WhatIsUnderWayWaitsForTheLevelThatIsWantedNow) {
+  hello(AckLevel::written);
+  send_event(1);
+  take_in(2);
+  stamp_all();
+  hello(AckLevel::synced);
+  log.show({1}, {0});
+  send_event(1);
+  EXPECT_EQ(answer(), "ack 0");
+  log.show({1}, {1});
+  EXPECT_EQ(answer(), "ack 1");
 }
 
 TEST_F(AckedIngestTest, AsksWhoeverItDoesNotKnowToSayHello) {

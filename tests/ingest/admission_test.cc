@@ -247,18 +247,93 @@ TEST_F(AdmissionTest, ClosesTheHolesInTheOrderOfAThinnedFrame) {
   EXPECT_EQ(batches[0]->entries()[1].timestamp_us, 2);
 }
 
-TEST_F(AdmissionTest, MakesBatchesOfTheirSizeOfOneFrameThatHasToBeMadeAnew) {
-  make({.limits = {.message_bytes_max = 200'000, .event_bytes_max = 4096},
-        .batch_bytes_full = 10'000});
+TEST_F(AdmissionTest, MakesOneFrameOfAFrameWithoutItsBadEvents) {
+  make({.limits = {.message_bytes_max = 200'000, .event_bytes_max = 4096}});
   std::vector<Said> events;
   for (int i = 0; i < 2000; ++i) events.push_back({"a", event("a") + std::string(60, ' ')});
-  events.push_back({"a", "bad"});
+  events.insert(events.begin() + 1000, {"a", "bad"});
   json("", event("begun"));
   frame(events);
+  EXPECT_EQ(refused, "malformed_json a ");
+  ASSERT_EQ(batches.size(), 2u) << "what came before goes before";
+  EXPECT_EQ(batches[1]->size(), 2000u);
+}
+
+TEST_F(AdmissionTest, RefusesOnlyTheEventAboveTheLimitOfAShapedFrame) {
+  const auto long_event = [](std::size_t n) {
+    return R"({"type":"a","n":")" + std::string(n, 'x') + "\"}";
+  };
+  for (std::size_t n : {10, 20, 30, 5000, 40, 50}) json("", long_event(n));
   admission->flush();
-  EXPECT_EQ(counted(Refusal::message_too_large), 0u);
-  EXPECT_GT(batches.size(), 10u);
-  for (const auto& batch : batches) EXPECT_LE(batch->bodies().size(), 10'000u + 4096u);
+  ASSERT_EQ(batches.size(), 1u);
+  const auto shaped = std::move(batches.front());
+  batches.clear();
+  ASSERT_TRUE(shaped->is_shaped()) << "the premise";
+  make({.limits = {.event_bytes_max = 4096}});
+  admission->admit_batch(shaped->frame());
+  EXPECT_EQ(refused, "event_too_large a ");
+  EXPECT_EQ(refused_bytes, long_event(5000).size());
+  EXPECT_EQ(admission->figures().accepted_events, 5u);
+  ASSERT_EQ(batches.size(), 1u);
+  EXPECT_TRUE(batches[0]->is_shaped());
+  std::string expected;
+  for (std::size_t n : {10, 20, 30, 40, 50}) expected += "a=" + long_event(n) + " ";
+  EXPECT_EQ(admitted(), expected);
+}
+
+// 32 numbers of 128 digits in a list: the body that says how long each is takes more than the text.
+TEST_F(AdmissionTest, HasRoomForBodiesThatAreLongerThanTheirTexts) {
+  std::string numbers;
+  for (int i = 0; i < 31; ++i) numbers += std::string(128, '7') + ",";
+  const std::string one = R"({"type":"a","n":[)" + numbers + std::string(128, '7') + "]}";
+  std::string list = "[" + one;
+  while (list.size() + one.size() + 2 < (std::size_t{1} << 20)) list += "," + one;
+  json("", one);
+  json("", "[" + std::string(250'000, ' ') + "]");
+  while (admission->figures().accepted_events < 60) json("", one);
+  json("", list + "]");
+  json("", list + "]");
+  admission->flush();
+  EXPECT_EQ(refused, "");
+  for (const auto& batch : batches) EXPECT_LE(batch->frame().size(), std::size_t{1} << 20);
+}
+
+// 4,000 events of 300 shapes, more than a relay learns, and one that is none: as JSON they would
+// take seven times the frame's bytes.
+std::unique_ptr<Batch> swelling() {
+  constexpr std::uint32_t kShapes = 300;
+  std::vector<std::string> texts;
+  for (std::uint32_t i = 0; i < kShapes; ++i) {
+    texts.push_back(R"({"type":"a","s)" + std::to_string(i) + R"(":1,"pad":")" +
+                    std::string(1980, 'p') + R"(","n":)" + "\x02}");
+  }
+  std::string bodies;
+  std::vector<EventEntry> entries;
+  const auto add = [&](std::string_view body, std::uint32_t shape) {
+    entries.push_back(
+        {0, static_cast<std::uint32_t>(bodies.size()), static_cast<std::uint32_t>(body.size()),
+         static_cast<std::uint32_t>(entries.size()), 0, static_cast<std::uint16_t>(shape)});
+    bodies += body;
+  };
+  for (std::uint32_t i = 0; i < 4000; ++i) {
+    add(i < kShapes ? std::string_view("\x01\0\0\0\x01"
+                                       "7",
+                                       6)
+                    : std::string_view("\0\0\0\0", 4),
+        i % kShapes + 1);
+  }
+  add("bad", 0);
+  const std::vector<std::string_view> keys{"a"};
+  const std::vector<std::string_view> shapes(texts.begin(), texts.end());
+  return write_batch({keys, entries, bodies, shapes});
+}
+
+TEST_F(AdmissionTest, MakesOneFrameOfAFrameThatWouldSwell) {
+  admission->admit_batch(swelling()->frame());
+  EXPECT_EQ(refused, "malformed_json a ");
+  ASSERT_EQ(batches.size(), 1u);
+  EXPECT_EQ(batches[0]->size(), 4000u);
+  EXPECT_EQ(batches[0]->shapes().size(), 300u);
 }
 
 }  // namespace

@@ -127,5 +127,54 @@ TEST_F(AckedSenderTest, ARecoveredOneTakesTheRelaysWordForWhatALifeBeforeItSent)
   EXPECT_EQ(recovered.resent(), 0u);
 }
 
+// Batch 5 is refused whenever it comes; nobody says that it is this one.
+TEST_F(AckedSenderTest, FindsTheBatchThatIsRefused) {
+  std::vector<std::uint64_t> taken;
+  std::optional<BatchNumber> blamed;
+  for (int connection = 0; connection < 20 && !blamed; ++connection) {
+    welcome(taken.size());
+    for (;;) {
+      const auto numbers = sent();
+      if (numbers.empty()) break;
+      bool refused = false;
+      for (const std::uint64_t number : numbers) {
+        refused = number == 5;
+        if (refused) break;
+        taken.push_back(number);
+      }
+      if (refused) {
+        blamed = sender.on_refused();
+        break;
+      }
+      ASSERT_TRUE(sender.on_ack({taken.back()}, kStart));
+    }
+  }
+  ASSERT_TRUE(blamed);
+  EXPECT_EQ(blamed->value, 5u);
+  EXPECT_EQ(taken, (Numbers{1, 2, 3, 4}));
+}
+
+TEST_F(AckedSenderTest, SendsOneAtATimeWhileOneOfThemIsSuspected) {
+  welcome();
+  EXPECT_EQ(sent(), (Numbers{1, 2, 3}));
+  EXPECT_FALSE(sender.on_refused());
+  welcome(1);
+  EXPECT_EQ(sent(), (Numbers{2}));
+  ASSERT_TRUE(sender.on_ack({2}, kStart));
+  EXPECT_EQ(sent(), (Numbers{3}));
+  ASSERT_TRUE(sender.on_ack({3}, kStart));
+  EXPECT_EQ(sent(), (Numbers{4, 5, 6})) << "none of the suspects is left";
+}
+
+TEST_F(AckedSenderTest, BlamesNobodyForARefusalThatDoesNotComeAgain) {
+  welcome();
+  static_cast<void>(sent());
+  for (std::uint64_t number = 0; number < 9; ++number) {
+    EXPECT_FALSE(sender.on_refused());
+    welcome(number);
+    static_cast<void>(sent());
+  }
+}
+
 }  // namespace
 }  // namespace xylem

@@ -6,7 +6,7 @@
 
 namespace xylem::simulation {
 namespace {
-constexpr Admission::Options kAdmission{{std::size_t{16} << 10, std::size_t{16} << 10},
+constexpr Admission::Options kAdmission{{std::size_t{16} << 10, std::size_t{15} << 10},
                                         std::size_t{8} << 10};
 constexpr AckedSender::Options kSender{std::uint64_t{8} << 10};
 }  // namespace
@@ -37,7 +37,9 @@ void Producer::draw(std::size_t events) {
 void Producer::on_batch(std::unique_ptr<Batch> batch) {
   const BatchNumber number = sender_.offer(batch->frame().size());
   batch->stamp_for_link({options_.source}, number, clock_.wall_us());
-  kept_.push_back({BatchRef(std::move(batch)), std::exchange(drawn_, {})});
+  const auto end = drawn_.begin() + static_cast<std::ptrdiff_t>(batch->size());
+  kept_.push_back({BatchRef(std::move(batch)), {drawn_.begin(), end}});
+  drawn_.erase(drawn_.begin(), end);
 }
 
 BatchRef Producer::batch(BatchNumber number) {

@@ -44,6 +44,9 @@ class Producer final : AckedLink::Store, Admission::Refused, Admission::Outlet {
     std::vector<Oracle::Id> events;
   };
   [[nodiscard]] BatchRef batch(BatchNumber number) override;
+  void give_up(BatchNumber, const std::string& why) override {
+    oracle_.violated("a batch of a producer was refused again and again: " + why);
+  }
   void on_batch(std::unique_ptr<Batch> batch) override;
   void on_refused(Refusal, std::string_view, std::size_t) override {
     oracle_.violated("a producer's own event was refused");
