@@ -25,9 +25,9 @@ inline constexpr std::size_t kJsonDepthMax = 32;
 // (celery/events/state.py, HEARTBEAT_EXPIRE_WINDOW), and an older one must revive nobody.
 inline constexpr std::int64_t kHeartbeatAgeMaxUs = 4'000'000;
 
-// What a batch may be, besides kEventsPerBatchMax. All of it follows from the largest frame, the one
-// number that a relay tells who sends to it. Whoever writes a batch keeps to it and whoever reads
-// one holds it against it, so that what is admitted once is taken everywhere.
+// What a batch may be, besides kEventsPerBatchMax. All of it follows from the largest frame, the
+// one number that a relay tells who sends to it. Whoever writes a batch keeps to it and whoever
+// reads one holds it against it, so that what is admitted once is taken everywhere.
 struct FrameLimits {
   std::size_t bytes_max = std::size_t{1} << 20;
 

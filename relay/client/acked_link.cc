@@ -77,6 +77,7 @@ void AckedLink::say_hello_again() {
 
 void AckedLink::begin_anew(SourceId source) {
   options_.source = source;
+  too_narrow_ = false;
   say_hello_again();
 }
 
@@ -124,6 +125,7 @@ void AckedLink::on_control(const Control& control, Instant now) {
     taken = sender_.on_welcome(welcome->acked, now);
     sender_.narrow_window(welcome->window_bytes);
     frame_bytes_max_ = welcome->frame_bytes_max;
+    too_narrow_ = false;
     session_ = welcome->session;
     stage_ = Stage::welcome;
     backoff_ = Duration(0);
@@ -165,10 +167,13 @@ void AckedLink::refused(const std::string& why, Instant now) {
 
 std::size_t AckedLink::send_batches(Instant now) {
   std::size_t sent = 0;
-  while (stage_ == Stage::welcome && sent < kFramesPerTurn) {
+  while (stage_ == Stage::welcome && !too_narrow_ && sent < kFramesPerTurn) {
     const auto number = sender_.next(now);
     if (!number) break;
-    Frame frame(store_.batch(*number));
+    BatchRef batch = store_.batch(*number);
+    too_narrow_ = batch->frame().size() > frame_bytes_max_;
+    if (too_narrow_) break;
+    Frame frame(std::move(batch));
     // It takes everything while it is connected; if it just lost that, a Hello comes first anyway.
     if (socket_->send(frame) != SendOutcome::sent) break;
     ++sent;

@@ -63,6 +63,9 @@ class AckedLink {
   [[nodiscard]] Instant heard_at() const { return heard_at_; }
   // The largest frame that the relay takes; a larger batch must not be offered.
   [[nodiscard]] std::uint64_t frame_bytes_max() const { return frame_bytes_max_; }
+  // A batch under way is larger: the relay came back with another limit. Nothing is sent until the
+  // owner begins anew, with smaller ones.
+  [[nodiscard]] bool is_too_narrow() const { return too_narrow_; }
   // Why the relay said no, last; empty since it said Welcome.
   [[nodiscard]] const std::string& refusal() const { return refusal_; }
   [[nodiscard]] std::uint64_t connections() const { return connections_; }
@@ -92,6 +95,7 @@ class AckedLink {
   Stage stage_ = Stage::closed;
   std::uint64_t session_ = 0;
   std::uint64_t frame_bytes_max_ = std::uint64_t{1} << 20;
+  bool too_narrow_ = false;
   Instant opened_at_;
   Instant heard_at_;
   Instant retry_at_;

@@ -71,6 +71,7 @@ std::size_t Upstream::do_work(Instant now) {
   std::size_t work = 0;
   for (const auto& link : links_) work += link->do_work(now);
   settle();
+  begin_anew_where_too_large();
   if (links_.size() > 1) review_relays(now);
   const std::size_t sent = read_log(now);
   // What was just offered leaves in the same turn.
@@ -110,12 +111,33 @@ bool Upstream::can_send_on() {
   if (!by_record_) return true;
   if (goes_whole(*waiting_->batch)) return links_[0]->can_take({waiting_->number.value});
   if (!links_[0]->under_way().empty()) return false;
+  count_parts();
+  static_cast<void>(links_[0]->abandon(new_source()));
+  return all_want_more();
+}
+
+// From now on batches have numbers of their own, under names that do not outlive this life.
+void Upstream::count_parts() {
   XYLEM_LOG(warning, "upstream {} takes frames of {} bytes at most; larger batches go in parts",
             links_[0]->address(), links_[0]->link().frame_bytes_max());
   by_record_ = false;
   cursor_.source = {};
-  static_cast<void>(links_[0]->abandon(new_source()));
-  return all_want_more();
+}
+
+// A relay that came back with a lower limit takes nothing that is under way to it as it is.
+void Upstream::begin_anew_where_too_large() {
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    if (!links_[i]->link().is_too_narrow()) continue;
+    if (by_record_) count_parts();
+    send_again(i);
+  }
+}
+
+// It may have arrived, or not.
+void Upstream::send_again(std::size_t relay) {
+  for (const UpstreamLink::UnderWay& moved : links_[relay]->abandon(new_source())) {
+    if (moved.batch->size() != 0) send_split(*moved.batch, moved.begin);
+  }
 }
 
 FrameLimits Upstream::limits_of(const UpstreamLink& link) {
@@ -217,9 +239,7 @@ void Upstream::move_away_from(std::size_t relay) {
   there_[relay] = false;
   relay_of_.clear();
   ++moves_;
-  for (const UpstreamLink::UnderWay& moved : links_[relay]->abandon(new_source())) {
-    if (moved.batch->size() != 0) send_split(*moved.batch, moved.begin);
-  }
+  send_again(relay);
 }
 
 void Upstream::settle() {

@@ -88,6 +88,9 @@ class Upstream final : public Agent {
   [[nodiscard]] std::size_t relay_for(std::string_view hostname);
   void review_relays(Instant now);
   void move_away_from(std::size_t relay);
+  void begin_anew_where_too_large();
+  void count_parts();
+  void send_again(std::size_t relay);
   void settle();
   [[nodiscard]] bool anything_under_way() const;
   [[nodiscard]] LogPosition done() const;

@@ -111,9 +111,8 @@ TEST_F(ConfigTest, RefusesImpossibleCombinations) {
             std::string::npos);
   EXPECT_NE(problems_of("[http]\nlisten = 'tcp://127.0.0.1:1'\n").find("is not an http:// address"),
             std::string::npos);
-  EXPECT_NE(
-      problems_of("[push]\nevent_bytes_max = '2MiB'\n").find("larger than push.message_bytes_max"),
-      std::string::npos);
+  EXPECT_NE(problems_of("[push]\nevent_bytes_max = '2MiB'\n").find("below push.message_bytes_max"),
+            std::string::npos);
 }
 
 TEST_F(ConfigTest, HoldsTheBridgesAgainstTheRest) {
