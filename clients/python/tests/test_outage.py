@@ -26,7 +26,7 @@ def test_a_worker_without_a_relay_works_and_keeps_its_events_for_it(
     until(lambda: worker.log.count('takes events again') == processes)
     assert worker.stop() == 0, worker.log
     received = []
-    for body in sink.bodies(10 ** 6, seconds=0.5):
+    for body in sink.rest_of_bodies():
         received += body if isinstance(body, list) else [body]
     expected = worker.own(worker.recorded())
     assert worker.own(by_process(received)) == expected
@@ -39,7 +39,9 @@ def test_a_worker_whose_relay_never_comes_ends_in_time_and_says_what_was_lost(
         push, start_worker):
     worker = start_worker(push, 'prefork', 'polled')
     worker.run_tasks(4)
+    until(lambda: 'takes no events' in worker.log)
     assert worker.stop(seconds=10) == 0, worker.log
+    assert 'takes events again' not in worker.log
     lost = sum(map(int, re.findall(r'(\d+) events lost', worker.log)))
     assert lost == sum(map(len, worker.own(worker.recorded()).values()))
 
@@ -70,5 +72,5 @@ def test_a_worker_is_not_held_up_by_a_stopped_relay_and_no_event_is_lost(
     relay.resume()
     assert worker.stop() == 0, worker.log
     expected = worker.own(worker.recorded())
-    received = [event for _, event in subscriber.events(10 ** 6, seconds=1)]
+    received = [event for _, event in subscriber.events(10 ** 6, quiet=1)]
     assert worker.own(by_process(received)) == expected
