@@ -19,8 +19,9 @@ enum class DropReason : std::uint8_t {
   stale,            // a heartbeat that came too late to mean that anybody lives
   unroutable,       // AMQP: the broker had no queue for it
   invalid,          // AMQP: a worker's event that could stop Celery's workers
+  refused,          // AMQP: the broker refused its message too often
 };
-inline constexpr std::size_t kDropReasonCount = 11;
+inline constexpr std::size_t kDropReasonCount = 12;
 [[nodiscard]] std::string_view name_of(DropReason reason);
 
 // A tap's account of every event that was offered to it, in events. It balances at any time:
