@@ -20,6 +20,7 @@ std::string_view name_of(DropReason reason) {
     case DropReason::stale: return "stale";
     case DropReason::unroutable: return "unroutable";
     case DropReason::invalid: return "invalid";
+    case DropReason::refused: return "refused";
   }
   return "unknown";
 }

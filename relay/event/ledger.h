@@ -20,6 +20,7 @@ enum class DropReason : std::uint8_t {
   unroutable,       // AMQP: the broker had no queue for it
   refused,          // the relay upstream refuses it whenever it comes
   invalid,          // AMQP: a worker's event that could stop Celery's workers
+  refused,          // AMQP: the broker refused its message too often
 };
 inline constexpr std::size_t kDropReasonCount = 12;
 [[nodiscard]] std::string_view name_of(DropReason reason);

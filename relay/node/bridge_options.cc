@@ -16,10 +16,12 @@ OptionRow url() {
       "amqp.url",
       "amqp://user:password@host:port/vhost, or amqps:// for TLS",
       "The broker of the AMQP bridges. A password is better in amqp.password_file, or all of it "
-      "in XYLEM_AMQP_URL.",
+      "in XYLEM_AMQP_URL. What its query says (docs/amqp.md) it says instead of the options here.",
       false,
       [](Config& config, const OptionValue& value) -> Result<void> {
         XYLEM_TRY(config.amqp_url, one_text(value));
+        // What a file or a shell ends with.
+        config.amqp_url.erase(config.amqp_url.find_last_not_of(" \t\r\n") + 1);
         if (config.amqp_url.empty()) return {};
         XYLEM_TRY(config.amqp.url, BrokerUrl::parse(config.amqp_url));
         return {};
@@ -129,6 +131,11 @@ void add_sink(std::vector<OptionRow>& rows) {
   rows.push_back(count(
       "amqp_sink.window_messages", "Messages published ahead of the broker's confirms.", false,
       [](Config & c) -> auto& { return c.amqp_sink.window.messages_max; }, {1, 65'536}));
+  rows.push_back(count(
+      "amqp_sink.tries_max",
+      "How often a message that the broker refuses is published, with waits from a second to "
+      "a minute between; then its events are let go of and counted.",
+      false, [](Config & c) -> auto& { return c.amqp_sink.window.tries_max; }, {1, 1'000'000}));
   rows.push_back(duration(
       "amqp_sink.confirm_timeout",
       "After so long without a confirm the connection is made anew, and what was not confirmed "
@@ -201,6 +208,7 @@ void add_bridge_options(std::vector<OptionRow>& rows) {
 }
 
 void resolve_broker(Config& config, std::vector<Problem>& problems) {
+  config.amqp.heed_query();
   if (config.amqp_password_file.empty()) return;
   std::ifstream file(config.amqp_password_file);
   std::string password;
