@@ -30,6 +30,12 @@ enum class Metric : std::uint8_t {
   pipeline_stalls,
   ring_batches,
   ring_capacity,
+  sink_accepted,
+  sink_delivered,
+  sink_filtered,
+  sink_dropped,
+  sink_held,
+  sink_delivered_bytes,
   tap_accepted,
   tap_delivered,
   tap_filtered,
@@ -74,7 +80,7 @@ enum class Metric : std::uint8_t {
   agent_missed_wakeups,
   reloads,
 };
-inline constexpr std::size_t kMetricCount = 61;
+inline constexpr std::size_t kMetricCount = 67;
 
 enum class MetricType : std::uint8_t { counter, gauge };
 
