@@ -60,7 +60,7 @@ class AckedLink {
   [[nodiscard]] Instant heard_at() const { return heard_at_; }
   // The largest frame that the relay takes; a larger batch must not be offered.
   [[nodiscard]] std::uint64_t frame_bytes_max() const { return frame_bytes_max_; }
-  // Why the relay said no, last; empty since it said Welcome.
+  // Why the relay said no, or there is no way to it, last; empty since it said Welcome.
   [[nodiscard]] const std::string& refusal() const { return refusal_; }
   [[nodiscard]] std::uint64_t connections() const { return connections_; }
 
@@ -76,6 +76,7 @@ class AckedLink {
   void on_control(const Control& control, Instant now);
   void on_bye(const Bye& bye, Instant now);
   void refused(const std::string& why, Instant now);
+  void back_off(Instant now);
   [[nodiscard]] std::size_t send_batches(Instant now);
 
   Options options_;
