@@ -1,7 +1,12 @@
 #include <malloc.h>
+#include <unistd.h>
+
+#include <cstdio>
 
 #include "relay/base/version.h"
 #include "relay/cli/command.h"
+#include "relay/cli/output.h"
+#include "relay/node/variables.h"
 
 namespace {
 
@@ -12,11 +17,20 @@ void keep_batch_memory() {
   ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
 
+// A command has done its work only if what it printed has arrived.
+int with_output(int code) {
+  const auto flushed = xylem::cli::flush_stdout();
+  if (flushed || code != xylem::cli::kFine) return code;
+  return xylem::cli::failed(flushed.error().message);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace xylem::cli;
   keep_batch_memory();
+  // What most commands print goes out in one write, whose error is then known.
+  if (!is_terminal(STDOUT_FILENO)) std::setvbuf(stdout, nullptr, _IOFBF, std::size_t{64} << 10);
   CLI::App app{"xylem carries the events of task workers to everyone who watches them"};
   app.name("xylem");
   app.set_version_flag("--version", "xylem " + std::string(xylem::kVersion));
@@ -32,7 +46,10 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kFine : kUsage;
+    return with_output(app.exit(error) == 0 ? kFine : kUsage);
   }
-  return run();
+  for (const xylem::Problem& note : xylem::unknown_variables(environment())) {
+    std::fprintf(stderr, "note: %s %s\n", note.where.c_str(), note.what.c_str());
+  }
+  return with_output(run());
 }
