@@ -13,8 +13,11 @@ namespace xylem {
 namespace {
 
 constexpr const char* kCursorName = "upstream.cursor";
-// Hostnames whose relay is remembered; beyond, it is worked out anew.
-constexpr std::size_t kHostnamesMax = 65'536;
+// Hostnames whose relay is remembered, with what each costs besides its text; beyond, all are
+// worked out anew, and one that is longer than any host's every time.
+constexpr std::size_t kHostnamesBytesMax = std::size_t{4} << 20;
+constexpr std::size_t kHostnameOverheadBytes = 96;
+constexpr std::size_t kHostnameBytesMax = 512;
 constexpr Duration kAbsent = std::chrono::seconds(1);
 
 LogPosition begin_of(const Batch& batch) { return {batch.epoch(), batch.first_sequence()}; }
@@ -89,6 +92,10 @@ bool Upstream::all_want_more() const {
   return !returning_;
 }
 
+bool Upstream::waits_for_acks() const {
+  return links_.size() == 1 && waiting_ && !links_[0]->can_take({waiting_->number.value});
+}
+
 bool Upstream::has_entry() {
   if (!waiting_) waiting_ = consumer_.next();
   return waiting_.has_value();
@@ -97,8 +104,7 @@ bool Upstream::has_entry() {
 std::size_t Upstream::read_log(Instant) {
   std::size_t sent = 0;
   while (sent < kBatchesPerTurn && all_want_more() && has_entry()) {
-    const BatchNumber number{waiting_->number.value};
-    if (links_.size() == 1 && !links_[0]->can_take(number)) break;
+    if (waits_for_acks()) break;
     send_on(*std::exchange(waiting_, std::nullopt));
     ++sent;
   }
@@ -153,10 +159,19 @@ void Upstream::offer(UpstreamLink& link, std::unique_ptr<Batch> batch, BatchNumb
 }
 
 std::size_t Upstream::relay_for(std::string_view hostname) {
-  if (relay_of_.size() >= kHostnamesMax) relay_of_.clear();
+  if (hostname.size() > kHostnameBytesMax) return rendezvous(hostname, addresses_, there_);
+  if (relay_of_bytes_ >= kHostnamesBytesMax) forget_relays_of();
   const auto [known, made] = relay_of_.try_emplace(std::string(hostname), 0);
-  if (made) known->second = rendezvous(hostname, addresses_, there_);
+  if (made) {
+    known->second = rendezvous(hostname, addresses_, there_);
+    relay_of_bytes_ += hostname.size() + kHostnameOverheadBytes;
+  }
   return known->second;
+}
+
+void Upstream::forget_relays_of() {
+  relay_of_.clear();
+  relay_of_bytes_ = 0;
 }
 
 void Upstream::review_relays(Instant now) {
@@ -174,7 +189,7 @@ void Upstream::review_relays(Instant now) {
   XYLEM_LOG(info, "upstream {} is back; its workers return to it", addresses_[*returning_]);
   there_[*returning_] = true;
   returning_.reset();
-  relay_of_.clear();
+  forget_relays_of();
   ++moves_;
 }
 
@@ -184,7 +199,7 @@ void Upstream::move_away_from(std::size_t relay) {
             addresses_[relay],
             std::chrono::duration_cast<std::chrono::seconds>(options_.failover_after).count());
   there_[relay] = false;
-  relay_of_.clear();
+  forget_relays_of();
   ++moves_;
   for (const UpstreamLink::UnderWay& moved : links_[relay]->abandon(new_source())) {
     if (moved.batch->size() != 0) send_split(*moved.batch, moved.begin);
@@ -268,7 +283,7 @@ bool Upstream::has_work() {
   for (const auto& link : links_) {
     if (link->has_work()) return true;
   }
-  return all_want_more() && (waiting_ || consumer_.has_more());
+  return all_want_more() && !waits_for_acks() && (waiting_ || consumer_.has_more());
 }
 
 void Upstream::wait_fds(std::vector<int>& fds) const {

@@ -71,11 +71,14 @@ class Upstream final : public Agent {
   [[nodiscard]] std::size_t read_log(Instant now);
   [[nodiscard]] bool has_entry();
   [[nodiscard]] bool all_want_more() const;
+  // What waits leaves numbers out, and may go only once all before it is acknowledged.
+  [[nodiscard]] bool waits_for_acks() const;
   void send_on(LogReader::Entry entry);
   void send_split(const Batch& batch, const LogPosition& begin);
   void offer(UpstreamLink& link, std::unique_ptr<Batch> batch, BatchNumber number,
              const LogPosition& begin);
   [[nodiscard]] std::size_t relay_for(std::string_view hostname);
+  void forget_relays_of();
   void review_relays(Instant now);
   void move_away_from(std::size_t relay);
   void settle();
@@ -104,6 +107,7 @@ class Upstream final : public Agent {
   std::vector<bool> there_;
   std::vector<Instant> seen_at_;
   std::unordered_map<std::string, std::size_t> relay_of_;
+  std::size_t relay_of_bytes_ = 0;
   std::optional<std::size_t> returning_;  // waits for the others to have everything
   EventHostname hostname_;
 
