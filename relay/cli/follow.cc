@@ -40,7 +40,9 @@ Result<Receiver::Options> receiver_of(const FollowOptions& options, const std::s
     return fail(ErrorCode::usage, "--no-follow goes with --since: there is nothing before now");
   }
   if (!options.since.empty()) {
-    XYLEM_TRY(made.since_us, parse_since(options.since, SystemClock().wall_us()));
+    XYLEM_TRY(const Since since, parse_since(options.since, SystemClock().wall_us()));
+    made.since_us = since.at_us;
+    made.since_age = since.age;
   }
   made.patterns = options.patterns;
   made.name = options.name.empty() ? fmt::format("{}-{}", command, ::getpid()) : options.name;

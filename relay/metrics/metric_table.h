@@ -43,6 +43,11 @@ enum class Metric : std::uint8_t {
   stream_demoted,
   stream_retained_bytes,
   stream_refused,
+  history_readers,
+  history_waiting,
+  history_bytes,
+  history_seeks,
+  history_read_bytes,
   publish_subscriptions,
   spool_bytes,
   spool_segments,
@@ -74,7 +79,7 @@ enum class Metric : std::uint8_t {
   agent_missed_wakeups,
   reloads,
 };
-inline constexpr std::size_t kMetricCount = 61;
+inline constexpr std::size_t kMetricCount = 66;
 
 enum class MetricType : std::uint8_t { counter, gauge };
 
