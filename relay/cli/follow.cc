@@ -48,10 +48,12 @@ Result<Receiver::Options> receiver_of(const FollowOptions& options, const std::s
   }
   if (!options.since.empty()) {
     const std::int64_t now_us = SystemClock().wall_us();
-    XYLEM_TRY(made.since_us, parse_since(options.since, now_us));
-    if (made.since_us > now_us + kClocksApartUs) {
+    XYLEM_TRY(const Since since, parse_since(options.since, now_us));
+    if (since.at_us > now_us + kClocksApartUs) {
       return fail(ErrorCode::usage, fmt::format("--since {} is yet to come", options.since));
     }
+    made.since_us = since.at_us;
+    made.since_age = since.age;
   }
   made.patterns = options.patterns;
   made.name = options.name.empty() ? fmt::format("{}-{}", command, ::getpid()) : options.name;

@@ -139,7 +139,8 @@ class Replay {
   }
   void wait_until_due(std::int64_t received_us) {
     if (!first_us_) first_us_ = received_us;
-    const double apart_s = static_cast<double>(received_us - *first_us_) / 1e6 / speed_;
+    const double apart_s =
+        static_cast<double>(clipped_difference(received_us, *first_us_)) / 1e6 / speed_;
     const Instant due =
         started_ + std::chrono::duration_cast<Duration>(
                        std::chrono::duration<double>(std::clamp(apart_s, 0.0, kSecondsMax)));

@@ -91,11 +91,12 @@ std::optional<std::int64_t> moment_us(std::string_view text) {
 
 }  // namespace
 
-Result<std::int64_t> parse_since(const std::string& text, std::int64_t now_us) {
-  if (const auto at = moment_us(text)) return std::max<std::int64_t>(*at, 1);
+Result<Since> parse_since(const std::string& text, std::int64_t now_us) {
+  if (const auto at = moment_us(text)) return Since{std::max<std::int64_t>(*at, 1)};
   if (const auto ago = parse_duration(text)) {
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(*ago).count();
-    return std::max<std::int64_t>(now_us - us, 1);
+    return Since{std::max<std::int64_t>(now_us - us, 1),
+                 std::max<Duration>(*ago, std::chrono::milliseconds(1))};
   }
   return fail(ErrorCode::usage,
               fmt::format("'{}' is no time; write how long ago, \"250ms\", \"5s\", \"2m\" or "

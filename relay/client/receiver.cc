@@ -31,6 +31,8 @@ ReceiveSession::Options session_options(const Receiver::Options& options) {
   hello.resume_epoch = options.from_epoch;
   hello.resume_sequence = options.from_sequence;
   hello.since_us = options.since_us;
+  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(options.since_age);
+  hello.since_age_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(age.count(), 0));
   made.resume = options.resume;
   made.answer_timeout = options.answer_timeout;
   return made;

@@ -39,10 +39,13 @@ class Receiver {
     std::uint64_t credit_bytes = std::uint64_t{4} << 20;
     Duration answer_timeout = std::chrono::seconds(5);
     // Where to begin, if not with what comes from now on: with this event, or, if from_epoch is 0,
-    // with what the relay took in at `since_us` (wall clock, microseconds; 0: now).
+    // with what the relay took in so long ago (`since_age`, at least a millisecond; 0: not said),
+    // or at `since_us` (wall clock, microseconds; 0: now). A relay that does not know ages yet goes
+    // by the latter, so who says one had better say both.
     Epoch from_epoch{};
     Sequence from_sequence{};
     std::int64_t since_us = 0;
+    Duration since_age{0};
     // After a reconnect go on where the connection ended. Off: go on with what is new, and report a
     // gap for the time between.
     bool resume = true;

@@ -28,7 +28,8 @@ Hello read(const wire::Hello& table) {
               table.shapes(),
               {table.resume_epoch()},
               {table.resume_sequence()},
-              table.since_us()};
+              table.since_us(),
+              table.since_age_ms()};
   if (table.patterns() != nullptr) {
     for (const flatbuffers::String* pattern : *table.patterns())
       hello.patterns.push_back(pattern->str());
@@ -110,7 +111,8 @@ struct BodyWriter {
                               out.CreateVectorOfStrings(hello.patterns),
                               static_cast<wire::Overflow>(hello.overflow), hello.tap_bytes_max,
                               hello.tap_events_max, hello.credit_bytes, hello.shapes,
-                              hello.resume_epoch.value, hello.resume_sequence.value, hello.since_us)
+                              hello.resume_epoch.value, hello.resume_sequence.value, hello.since_us,
+                              hello.since_age_ms)
                 .Union()};
   }
   Written operator()(const Welcome& welcome) const {

@@ -45,10 +45,14 @@ struct Hello {
   std::uint64_t credit_bytes = 0;
   bool shapes = false;
   // Where to begin, if not now: with an event (`resume_epoch` not 0), or with what was taken in at
-  // `since_us` (not 0), wall clock.
+  // `since_us` (not 0), wall clock, or, which goes first, so long ago (`since_age_ms`, not 0).
   Epoch resume_epoch{};
   Sequence resume_sequence{};
   std::int64_t since_us = 0;
+  std::uint64_t since_age_ms = 0;
+  [[nodiscard]] bool asks_for_past() const {
+    return resume_epoch != Epoch{} || since_us != 0 || since_age_ms != 0;
+  }
 };
 struct Welcome {
   std::uint16_t protocol = kStreamProtocol;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -21,18 +22,25 @@ Frame frame_of(const BatchRef& batch, const SubscriptionSession& session) {
   return Frame(BatchRef(expand_frame(*batch)));
 }
 
+// An age is by this relay's clock, whatever the subscriber's tells.
+std::int64_t since_of(const Hello& hello, std::int64_t now_us) {
+  if (hello.since_age_ms == 0) return hello.since_us;
+  const auto most_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(now_us, 0) / 1000);
+  return now_us - static_cast<std::int64_t>(std::min(hello.since_age_ms, most_ms) * 1000);
+}
+
 constexpr std::string_view kRefusedFrameNames[] = {"malformed", "unexpected", "hello", "credit"};
 
 }  // namespace
 
 StreamEgress::StreamEgress(Options options, Context& context, SinkEdge& edge, Epoch epoch,
-                           const Clock& clock, OpenLog open_log)
+                           const Clock& clock, HistoryLink* history)
     : options_(std::move(options)),
       context_(context),
       edge_(edge),
       epoch_(epoch),
       clock_(clock),
-      open_log_(std::move(open_log)),
+      history_(history),
       log_(clock),
       // Session numbers tell sessions apart and grant nothing, so the epoch is seed enough.
       session_ids_(epoch.value),
@@ -57,6 +65,7 @@ Result<void> StreamEgress::on_start() {
 
 std::size_t StreamEgress::do_work(Instant now) {
   std::size_t work = read_controls(now);
+  if (history_ != nullptr) work += history_->receive();
   work += take_batches();
   work += catch_up();
   for (auto& [peer, subscriber] : subscribers_) work += serve(peer, *subscriber);
@@ -64,6 +73,7 @@ std::size_t StreamEgress::do_work(Instant now) {
     review(now);
     ++work;
   }
+  if (history_ != nullptr) work += history_->send(now);
   if (work != 0) show();
   return work;
 }
@@ -96,34 +106,39 @@ void StreamEgress::offer(const BatchRef& batch) {
   for (auto& [peer, subscriber] : subscribers_) {
     if (subscriber->behind || !subscriber->tap.spills()) continue;
     taps_.remove(subscriber->tap);
-    subscriber->behind.emplace(way_back());
-    subscriber->behind->begin_at(epoch_, retention_.next());
+    leave_behind(*subscriber).begin_at(epoch_, retention_.next());
   }
   retention_.add(batch);
   taps_.offer(batch);
 }
 
-// Those who are behind get what their taps have room for, and join the others at the end.
+WayBack& StreamEgress::leave_behind(Subscriber& subscriber) {
+  return subscriber.behind.emplace(epoch_, retention_, history_, subscriber.session.filter());
+}
+
 std::size_t StreamEgress::catch_up() {
   std::size_t moved = 0;
   std::uint64_t behind = 0;
   for (auto& [peer, subscriber] : subscribers_) {
     if (!subscriber->behind) continue;
-    moved += subscriber->catch_up(taps_, kBatchesPerTurn);
-    if (subscriber->behind->at_end() && !subscriber->tap.spills()) {
-      subscriber->behind.reset();
-      taps_.add(subscriber->tap, subscriber->session.filter());
-      ++moved;
-    } else {
-      ++behind;
-    }
+    moved += catch_up(peer, *subscriber);
+    behind += subscriber->behind.has_value();
   }
   behind_shown_.store(behind, std::memory_order_relaxed);
   return moved;
 }
 
-WayBack StreamEgress::way_back() const {
-  return {epoch_, retention_, open_log_ ? open_log_() : nullptr};
+// Those who are behind get what may leave at once, and join the others at the end.
+std::size_t StreamEgress::catch_up(const std::string& peer, Subscriber& subscriber) {
+  if (!subscriber.welcomed && subscriber.behind->has_begun()) welcome(peer, subscriber);
+  std::size_t moved = 0;
+  for (; moved < kBatchesPerTurn && subscriber.catch_up(taps_); ++moved) serve(peer, subscriber);
+  if (subscriber.behind->at_end() && !subscriber.tap.spills()) {
+    subscriber.behind.reset();
+    taps_.add(subscriber.tap, subscriber.session.filter());
+    ++moved;
+  }
+  return moved;
 }
 
 std::size_t StreamEgress::serve(const std::string& peer, Subscriber& subscriber) {
@@ -195,7 +210,7 @@ void StreamEgress::on_hello(const std::string& peer, const Hello& hello, Instant
     session = fail(ErrorCode::refused, fmt::format("{} subscribers are as many as this relay takes",
                                                    options_.subscribers_max));
   }
-  if (session && session->overflow() == Overflow::spill && !open_log_) {
+  if (session && session->overflow() == Overflow::spill && history_ == nullptr) {
     session = fail(ErrorCode::refused, "the policy spill takes a spool, and this relay has none");
   }
   if (!session) {
@@ -212,26 +227,29 @@ void StreamEgress::on_hello(const std::string& peer, const Hello& hello, Instant
   subscriber.entry =
       board_.add(label, subscriber.session.filter().name(),
                  std::string(name_of(subscriber.session.overflow())), clock_.wall_us());
-  begin_behind(subscriber, hello);
+  begin(subscriber, hello);
   subscribers_.emplace(peer, std::move(made));
   XYLEM_LOG(info, "stream subscriber '{}' wants {} ({})", label,
             printable(subscriber.session.filter().name()), subscriber.entry->overflow);
-  const bool live = !subscriber.behind;
-  say(peer, subscriber.session.welcome(live ? epoch_ : subscriber.behind->epoch(),
-                                       live ? retention_.next() : subscriber.behind->sequence()));
+  if (!subscriber.behind || subscriber.behind->has_begun()) welcome(peer, subscriber);
 }
 
 // A subscriber that asks for the past begins there; any other is live at once.
-void StreamEgress::begin_behind(Subscriber& subscriber, const Hello& hello) {
-  if (hello.resume_epoch == Epoch{} && hello.since_us == 0) {
-    return taps_.add(subscriber.tap, subscriber.session.filter());
-  }
-  subscriber.behind.emplace(way_back());
+void StreamEgress::begin(Subscriber& subscriber, const Hello& hello) {
+  if (!hello.asks_for_past()) return taps_.add(subscriber.tap, subscriber.session.filter());
+  WayBack& way = leave_behind(subscriber);
   if (hello.resume_epoch != Epoch{}) {
-    subscriber.behind->begin_at(hello.resume_epoch, hello.resume_sequence);
+    way.begin_at(hello.resume_epoch, hello.resume_sequence);
   } else {
-    subscriber.behind->begin_since(hello.since_us);
+    way.begin_since(since_of(hello, clock_.wall_us()));
   }
+}
+
+void StreamEgress::welcome(const std::string& peer, Subscriber& subscriber) {
+  subscriber.welcomed = true;
+  const LogPosition place =
+      subscriber.behind ? subscriber.behind->place() : LogPosition{epoch_, retention_.next()};
+  say(peer, subscriber.session.welcome(place.epoch, place.sequence));
 }
 
 void StreamEgress::on_credit(const std::string& peer, const Credit& credit, Instant now) {
@@ -284,7 +302,8 @@ void StreamEgress::probe_the_stuck() {
     if (subscriber->told_to_leave) {
       subscriber->unreachable |= tell_to_leave(peer) == SendOutcome::unreachable;
     }
-    if (subscriber->tap.empty() || subscriber->session.may_send()) continue;
+    const bool waits = !subscriber->tap.empty() && !subscriber->session.may_send();
+    if (subscriber->welcomed && !waits) continue;
     subscriber->unreachable |=
         say(peer, subscriber->alive(epoch_, retention_.next())) == SendOutcome::unreachable;
   }
@@ -295,7 +314,8 @@ void StreamEgress::look_for_the_slow() {
     Tap& tap = subscriber->tap;
     const auto complaint = subscriber->review(now_, options_.block_deadline);
     if (complaint == StreamSubscriber::Complaint::none) continue;
-    const double lag_s = static_cast<double>(clock_.wall_us() - tap.oldest_held_us()) / 1e6;
+    const double lag_s =
+        static_cast<double>(clipped_difference(clock_.wall_us(), tap.oldest_held_us())) / 1e6;
     const std::string how_far =
         fmt::format("{} events, {} bytes of {}, {:.1f} s behind", tap.ledger().held,
                     tap.held_bytes(), tap.options().bytes_max, lag_s);
@@ -362,6 +382,7 @@ void StreamEgress::show() {
 
 bool StreamEgress::has_work() {
   if (socket_->readable() || (!edge_.empty() && !taps_.blocked())) return true;
+  if (history_ != nullptr && history_->has_answers()) return true;
   // Asking may have taken in libzmq's word that there is room again, so those who wait for it try.
   std::size_t sent = 0;
   for (auto& [peer, subscriber] : subscribers_) {
@@ -369,6 +390,10 @@ bool StreamEgress::has_work() {
     if (subscriber->pipe_full) sent += serve(peer, *subscriber);
   }
   return sent != 0;
+}
+
+std::optional<Instant> StreamEgress::due() const {
+  return history_ == nullptr ? std::nullopt : history_->due();
 }
 
 void StreamEgress::wait_fds(std::vector<int>& fds) const { fds.push_back(fd_); }
@@ -414,6 +439,7 @@ std::uint64_t StreamEgress::on_stop() {
     }
     for (const Gap& gap : subscriber->tap.abandon(DropReason::stopping)) say(peer, gap);
     if (!subscriber->told_to_leave) static_cast<void>(tell_to_leave(peer));
+    subscriber->behind.reset();
   }
   show();
   socket_.reset();
@@ -422,6 +448,7 @@ std::uint64_t StreamEgress::on_stop() {
 
 void StreamEgress::sample(Samples& samples, std::int64_t now_us) const {
   board_.sample(samples, now_us);
+  if (history_ != nullptr) history_->sample(samples);
   samples.push_back({Metric::stream_subscribers,
                      static_cast<double>(subscribers_shown_.load(std::memory_order_relaxed)),
                      {}});

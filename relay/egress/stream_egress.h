@@ -2,7 +2,6 @@
 
 #include <array>
 #include <atomic>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,7 +12,7 @@
 #include "relay/agent/agent.h"
 #include "relay/base/log.h"
 #include "relay/egress/stream_subscriber.h"
-#include "relay/egress/way_back.h"
+#include "relay/history/history_link.h"
 #include "relay/metrics/published.h"
 #include "relay/pipeline/edge.h"
 #include "relay/pipeline/retention.h"
@@ -38,16 +37,16 @@ class StreamEgress final : public Agent {
     // drop_oldest; 0: never.
     Duration block_deadline = std::chrono::seconds(30);
   };
-  // Opens the relay's log for a subscriber that goes back further than memory; empty without one.
-  using OpenLog = std::function<std::unique_ptr<LogHistory>()>;
+  // `history` reads the relay's log for those who go back further than memory; nullptr without one.
   StreamEgress(Options options, Context& context, SinkEdge& edge, Epoch epoch, const Clock& clock,
-               OpenLog open_log = {});
+               HistoryLink* history = nullptr);
 
   [[nodiscard]] std::string_view name() const override { return "stream"; }
   [[nodiscard]] Result<void> on_start() override;
   [[nodiscard]] std::size_t do_work(Instant now) override;
   [[nodiscard]] bool has_work() override;
   void wait_fds(std::vector<int>& fds) const override;
+  [[nodiscard]] std::optional<Instant> due() const override;
   [[nodiscard]] Drain drain(Instant now) override;
   [[nodiscard]] std::uint64_t on_stop() override;
 
@@ -84,11 +83,13 @@ class StreamEgress final : public Agent {
   std::size_t serve(const std::string& peer, Subscriber& subscriber);
   void offer(const BatchRef& batch);
   std::size_t catch_up();
-  void begin_behind(Subscriber& subscriber, const Hello& hello);
-  [[nodiscard]] WayBack way_back() const;
+  [[nodiscard]] std::size_t catch_up(const std::string& peer, Subscriber& subscriber);
+  WayBack& leave_behind(Subscriber& subscriber);
+  void begin(Subscriber& subscriber, const Hello& hello);
+  void welcome(const std::string& peer, Subscriber& subscriber);
   [[nodiscard]] bool send_front(const std::string& peer, Subscriber& subscriber);
   void let_go_of_the_lost();  // whoever is gone, silent or too slow
-  void probe_the_stuck();
+  void probe_the_stuck();     // and those who wait for their Welcome hear that we live
   void look_for_the_slow();
   void review(Instant now);
   Subscribers::iterator let_go(Subscribers::iterator subscriber, const Bye& bye);
@@ -100,7 +101,7 @@ class StreamEgress final : public Agent {
   SinkEdge& edge_;
   Epoch epoch_;
   const Clock& clock_;
-  OpenLog open_log_;
+  HistoryLink* history_;
   DistinctLog log_;
   Published<SubscriptionSession::Limits> limits_;
   std::optional<Socket> socket_;

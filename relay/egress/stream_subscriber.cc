@@ -15,8 +15,9 @@ std::uint64_t StreamSubscriber::events_under_way() const {
 }
 
 Alive StreamSubscriber::alive(Epoch now, Sequence next) const {
+  if (!welcomed) return {now, next, {}, {}};
   if (tap.empty()) {
-    return behind ? Alive{now, next, behind->epoch(), behind->sequence()}
+    return behind ? Alive{now, next, behind->place().epoch, behind->place().sequence}
                   : Alive{now, next, now, next};
   }
   if (const auto* gap = std::get_if<Gap>(&tap.front())) return {now, next, gap->epoch, gap->first};
@@ -24,21 +25,22 @@ Alive StreamSubscriber::alive(Epoch now, Sequence next) const {
   return {now, next, batch.epoch(), batch.sequence_of(batch.entries().front())};
 }
 
-std::size_t StreamSubscriber::catch_up(TapSet& taps, std::size_t most) {
-  std::size_t moved = 0;
-  for (; behind && moved < most && !tap.full(); ++moved) {
-    const auto piece = behind->next();
-    if (!piece) break;
-    if (piece->gap) {
-      tap.note(*piece->gap);
-    } else {
-      tap.offer(piece->batch->size(), taps.select(session.filter(), piece->batch));
-    }
+bool StreamSubscriber::catch_up(TapSet& taps) {
+  if (!may_catch_up()) return false;
+  const auto piece = behind->next();
+  if (!piece) return false;
+  moved_ = true;
+  if (piece->gap) {
+    tap.note(*piece->gap);
+  } else {
+    tap.offer(piece->events,
+              piece->selected ? piece->batch : taps.select(session.filter(), piece->batch));
   }
-  return moved;
+  return true;
 }
 
 StreamSubscriber::Complaint StreamSubscriber::review(Instant now, Duration block_deadline) {
+  if (behind) behind->review(std::exchange(moved_, false));
   if (!tap.blocks()) {
     blocked_since_.reset();
   } else if (!blocked_since_) {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "relay/base/clock.h"
-#include "relay/egress/way_back.h"
+#include "relay/history/way_back.h"
 #include "relay/pipeline/tap.h"
 #include "relay/pipeline/tap_board.h"
 #include "relay/pipeline/tap_set.h"
@@ -18,7 +18,8 @@ namespace xylem {
 
 // What the stream endpoint knows of one subscriber: its session, its tap, and, while it is behind,
 // its way back to the present. A subscriber is either live, its tap among those that every batch is
-// offered to, or behind, its tap filled from the past as it has room. One owner thread.
+// offered to, or behind: then its tap gets a piece of the past whenever that can leave at once, so
+// that what it misses waits in the log and not in memory. One owner thread.
 class StreamSubscriber {
  public:
   StreamSubscriber(SubscriptionSession made, Tap::Options options)
@@ -34,6 +35,7 @@ class StreamSubscriber {
   bool unreachable = false;
   bool pipe_full = false;  // libzmq's queue to it had no room for what was last tried
   bool told_to_leave = false;
+  bool welcomed = false;  // not before it is known where it begins
 
   void forget_consumed();
   [[nodiscard]] std::uint64_t events_under_way() const;
@@ -42,9 +44,9 @@ class StreamSubscriber {
   // `next` are where those are that come next for everybody.
   [[nodiscard]] Alive alive(Epoch now, Sequence next) const;
 
-  // Moves pieces of the past into the tap, `most` at most, while it has room; returns how many.
-  std::size_t catch_up(TapSet& taps, std::size_t most);
-  [[nodiscard]] bool can_catch_up() const { return behind && !tap.full() && behind->has_next(); }
+  // Moves a piece of the past into the tap, if there is one and it may be sent; false if not.
+  [[nodiscard]] bool catch_up(TapSet& taps);
+  [[nodiscard]] bool can_catch_up() const { return may_catch_up() && behind->has_next(); }
 
   // How it fares, looked at now and then.
   enum class Complaint : std::uint8_t {
@@ -55,6 +57,11 @@ class StreamSubscriber {
   [[nodiscard]] Complaint review(Instant now, Duration block_deadline);
 
  private:
+  [[nodiscard]] bool may_catch_up() const {
+    return behind && welcomed && tap.empty() && session.may_send() && !unreachable;
+  }
+
+  bool moved_ = false;  // on its way back, since the last review
   bool slow_ = false;
   std::optional<Instant> blocked_since_;
 };

@@ -13,8 +13,11 @@ namespace xylem {
 namespace {
 
 constexpr const char* kCursorName = "upstream.cursor";
-// Hostnames whose relay is remembered; beyond, it is worked out anew.
-constexpr std::size_t kHostnamesMax = 65'536;
+// Hostnames whose relay is remembered, with what each costs besides its text; beyond, all are
+// worked out anew, and one that is longer than any host's every time.
+constexpr std::size_t kHostnamesBytesMax = std::size_t{4} << 20;
+constexpr std::size_t kHostnameOverheadBytes = 96;
+constexpr std::size_t kHostnameBytesMax = 512;
 constexpr Duration kAbsent = std::chrono::seconds(1);
 constexpr Duration kAbsentAtStart = std::chrono::seconds(3);
 
@@ -92,6 +95,12 @@ bool Upstream::all_want_more() const {
   return !returning_;
 }
 
+bool Upstream::waits_for_acks() const {
+  if (!by_record_ || !waiting_) return false;
+  if (!goes_whole(*waiting_->batch)) return !links_[0]->under_way().empty();
+  return !links_[0]->can_take({waiting_->number.value});
+}
+
 bool Upstream::has_entry() {
   if (!waiting_) waiting_ = consumer_.next();
   return waiting_.has_value();
@@ -107,11 +116,9 @@ std::size_t Upstream::read_log(Instant) {
   return sent;
 }
 
-// What cannot go on under its own number waits until nothing is under way.
 bool Upstream::can_send_on() {
-  if (!by_record_) return true;
-  if (goes_whole(*waiting_->batch)) return links_[0]->can_take({waiting_->number.value});
-  if (!links_[0]->under_way().empty()) return false;
+  if (waits_for_acks()) return false;
+  if (!by_record_ || goes_whole(*waiting_->batch)) return true;
   count_parts();
   static_cast<void>(links_[0]->abandon(new_source()));
   return all_want_more();
@@ -207,10 +214,19 @@ void Upstream::offer(UpstreamLink& link, std::unique_ptr<Batch> batch, BatchNumb
 }
 
 std::size_t Upstream::relay_for(std::string_view hostname) {
-  if (relay_of_.size() >= kHostnamesMax) relay_of_.clear();
+  if (hostname.size() > kHostnameBytesMax) return rendezvous(hostname, addresses_, there_);
+  if (relay_of_bytes_ >= kHostnamesBytesMax) forget_relays_of();
   const auto [known, made] = relay_of_.try_emplace(std::string(hostname), 0);
-  if (made) known->second = rendezvous(hostname, addresses_, there_);
+  if (made) {
+    known->second = rendezvous(hostname, addresses_, there_);
+    relay_of_bytes_ += hostname.size() + kHostnameOverheadBytes;
+  }
   return known->second;
+}
+
+void Upstream::forget_relays_of() {
+  relay_of_.clear();
+  relay_of_bytes_ = 0;
 }
 
 void Upstream::review_relays(Instant now) {
@@ -228,7 +244,7 @@ void Upstream::review_relays(Instant now) {
   XYLEM_LOG(info, "upstream {} is back; its workers return to it", addresses_[*returning_]);
   there_[*returning_] = true;
   returning_.reset();
-  relay_of_.clear();
+  forget_relays_of();
   ++moves_;
 }
 
@@ -238,7 +254,7 @@ void Upstream::move_away_from(std::size_t relay) {
             addresses_[relay],
             std::chrono::duration_cast<std::chrono::seconds>(options_.failover_after).count());
   there_[relay] = false;
-  relay_of_.clear();
+  forget_relays_of();
   ++moves_;
   send_again(relay);
 }
@@ -348,7 +364,7 @@ bool Upstream::has_work() {
   for (const auto& link : links_) {
     if (link->has_work()) return true;
   }
-  return all_want_more() && (waiting_ || consumer_.has_more());
+  return all_want_more() && !waits_for_acks() && (waiting_ || consumer_.has_more());
 }
 
 void Upstream::wait_fds(std::vector<int>& fds) const {

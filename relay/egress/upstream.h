@@ -81,6 +81,9 @@ class Upstream final : public Agent {
   [[nodiscard]] bool has_entry();
   [[nodiscard]] bool all_want_more() const;
   [[nodiscard]] bool can_send_on();
+  // What waits leaves numbers out, or cannot go under its own, and may go only once all before it is
+  // acknowledged.
+  [[nodiscard]] bool waits_for_acks() const;
   void send_on(LogReader::Entry entry);
   void send_split(const Batch& batch, const LogPosition& begin);
   void send_part(const Batch& batch, const std::vector<bool>& wanted, UpstreamLink& link,
@@ -90,6 +93,7 @@ class Upstream final : public Agent {
   [[nodiscard]] static FrameLimits limits_of(const UpstreamLink& link);
   [[nodiscard]] bool goes_whole(const Batch& batch) const;
   [[nodiscard]] std::size_t relay_for(std::string_view hostname);
+  void forget_relays_of();
   void review_relays(Instant now);
   void move_away_from(std::size_t relay);
   void begin_anew_where_too_large();
@@ -126,6 +130,7 @@ class Upstream final : public Agent {
   std::vector<bool> there_;
   std::vector<Instant> seen_at_;
   std::unordered_map<std::string, std::size_t> relay_of_;
+  std::size_t relay_of_bytes_ = 0;
   std::optional<std::size_t> returning_;  // waits for the others to have everything
   EventHostname hostname_;
 

@@ -32,7 +32,8 @@ void UpstreamLink::offer(std::unique_ptr<Batch> batch, BatchNumber number,
     link_.say_hello_again();
     first_under_way_ = number;
   }
-  batch->stamp_for_link(source_, number, batch->received_us() - batch->origin().age_us);
+  batch->stamp_for_link(source_, number,
+                        clipped_difference(batch->received_us(), batch->origin().age_us));
   const std::uint64_t events = batch->size();
   BatchRef shared(std::move(batch));
   sender_.offer(shared->frame().size());

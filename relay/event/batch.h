@@ -43,6 +43,7 @@ struct BatchOrigin {
   BatchNumber number;
   bool sync = false;        // its source waits until it is on the disk
   std::int64_t age_us = 0;  // how long it had been on its way when the relay took it in
+  bool more = false;        // a piece of a frame, and not the last: that one bears the name
 };
 
 // Bytes aligned to 16, owned. simdjson reads up to kSlack bytes past what it parses, so a slab has

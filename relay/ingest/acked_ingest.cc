@@ -28,8 +28,8 @@ AckedIngest::AckedIngest(Options options, Context& context, SourceEdge& edge,
       sources_(options_.limits, static_cast<std::uint64_t>(clock.wall_us())),
       log_(clock) {}
 
-void AckedIngest::recover(const std::map<std::uint64_t, BatchNumber>& newest) {
-  for (const auto& [source, number] : newest) sources_.recover({source}, number, clock_.now());
+void AckedIngest::recover(const SourcePlaces& places) {
+  sources_.recover(places, clock_.now(), clock_.wall_us());
 }
 
 Result<void> AckedIngest::on_start() {
@@ -105,7 +105,7 @@ void AckedIngest::on_hello(const std::string& peer, const SourceHello& hello, In
     return;
   }
   if (hello.wall_us != 0) {
-    sources_.of_peer(peer)->clock_offset_us = clock_.wall_us() - hello.wall_us;
+    sources_.of_peer(peer)->clock_offset_us = clipped_difference(clock_.wall_us(), hello.wall_us);
   }
   await_level(*sources_.of_peer(peer));
   XYLEM_LOG(info, "acked source '{}' wants acks at '{}'", printable(hello.name),
@@ -139,8 +139,8 @@ void AckedIngest::take(SourceTable::Source& source, std::unique_ptr<Batch> batch
   BatchOrigin origin = batch->stamped_origin();
   origin.sync = source.level == AckLevel::synced;
   if (source.clock_offset_us && batch->received_us() != 0) {
-    const std::int64_t taken_us = batch->received_us() + *source.clock_offset_us;
-    origin.age_us = std::max<std::int64_t>(0, clock_.wall_us() - taken_us);
+    const std::int64_t then_us = clipped_difference(clock_.wall_us(), *source.clock_offset_us);
+    origin.age_us = std::max<std::int64_t>(0, clipped_difference(then_us, batch->received_us()));
   }
   // A frame that is handed on in pieces is as old in each; only the last names it.
   age_us_ = origin.age_us;
@@ -176,7 +176,7 @@ void AckedIngest::await_level(const SourceTable::Source& source) {
 
 // Admission's outlet: a frame with events to refuse may become several batches.
 void AckedIngest::on_batch(std::unique_ptr<Batch> batch) {
-  hand_on({{}, {}, false, age_us_});
+  hand_on({{}, {}, false, age_us_, true});
   held_ = std::move(batch);
 }
 

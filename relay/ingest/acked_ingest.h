@@ -3,7 +3,6 @@
 #include <array>
 #include <atomic>
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,7 +35,7 @@ class AckedIngest final : public Agent, Admission::Refused, Admission::Outlet {
               const Clock& clock);
 
   // Before the agent starts: what the spool recovered, by source.
-  void recover(const std::map<std::uint64_t, BatchNumber>& newest);
+  void recover(const SourcePlaces& places);
 
   [[nodiscard]] std::string_view name() const override { return "acked"; }
   [[nodiscard]] Result<void> on_start() override;

@@ -49,6 +49,11 @@ enum class Metric : std::uint8_t {
   stream_demoted,
   stream_retained_bytes,
   stream_refused,
+  history_readers,
+  history_waiting,
+  history_bytes,
+  history_seeks,
+  history_read_bytes,
   publish_subscriptions,
   spool_bytes,
   spool_segments,
@@ -82,7 +87,7 @@ enum class Metric : std::uint8_t {
   agent_missed_wakeups,
   reloads,
 };
-inline constexpr std::size_t kMetricCount = 69;
+inline constexpr std::size_t kMetricCount = 74;
 
 enum class MetricType : std::uint8_t { counter, gauge };
 

@@ -11,6 +11,7 @@
 #include "relay/egress/publish_egress.h"
 #include "relay/egress/stream_egress.h"
 #include "relay/egress/upstream.h"
+#include "relay/history/history_link.h"
 #include "relay/http/http_server.h"
 #include "relay/ingest/acked_ingest.h"
 #include "relay/ingest/push_ingest.h"
@@ -29,7 +30,8 @@ struct Config {
   AckedIngest::Options acked;
   PublishEgress::Options publish;
   StreamEgress::Options stream;
-  std::string spool_directory;  // empty: no spool
+  HistoryLink::Options history;  // its readers_max is stream.subscribers_max
+  std::string spool_directory;   // empty: no spool
   LogWriter::Options spool;
   SpoolAgent::Options spool_agent;
   Upstream::Options upstream;

@@ -17,6 +17,8 @@ constexpr Duration kHeartbeatAgeMax = std::chrono::seconds(5);
 // A call to a broker that takes nothing lasts for ten seconds at most, a connect for some answers;
 // a name of a relay upstream is looked up for as long, where the resolver is away.
 constexpr Duration kBrokerAgeMax = std::chrono::seconds(20);
+// A disk that wakes up keeps only those waiting who read the past.
+constexpr Duration kDiskAgeMax = std::chrono::seconds(60);
 constexpr Duration kStallMax = std::chrono::seconds(2);
 constexpr Duration kHurryInterval = std::chrono::milliseconds(50);
 constexpr Duration kLateGrace =
@@ -30,9 +32,10 @@ AckedIngest::Options acked_options(const Config& config) {
   return options;
 }
 
-StreamEgress::OpenLog log_of(Spool* spool) {
-  if (spool == nullptr) return {};
-  return [spool] { return spool->reader(); };
+HistoryLink::Options history_options(const Config& config) {
+  HistoryLink::Options options = config.history;
+  options.readers_max = config.stream.subscribers_max;
+  return options;
 }
 
 std::string host_name() {
@@ -70,7 +73,7 @@ Result<std::unique_ptr<Node>> Node::open(Config config, const Clock& clock) {
   Epoch epoch{static_cast<std::uint64_t>(clock.wall_us())};
   if (!config.spool_directory.empty()) {
     XYLEM_TRY(spool, Spool::open(config.spool_directory, config.spool));
-    XYLEM_TRY(epoch, spool->begin_epoch(clock.wall_us()));
+    XYLEM_TRY(epoch, spool->begin_epoch(AscendingClock(clock, spool->newest_us()).wall_us()));
   }
   std::unique_ptr<Node> made(new Node(std::move(config), clock, epoch, std::move(spool)));
   if (made->spool_) {
@@ -82,26 +85,28 @@ Result<std::unique_ptr<Node>> Node::open(Config config, const Clock& clock) {
 
 Node::Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool> spool)
     : config_(std::move(config)),
-      clock_(clock),
       spool_(std::move(spool)),
+      clock_(clock, spool_ ? spool_->newest_us() : 0),
       epoch_(epoch),
-      started_(clock.now()),
+      started_(clock_.now()),
       push_edge_("push", config_.ring_batches),
       acked_edge_("acked", config_.ring_batches),
       amqp_edge_("amqp", config_.ring_batches),
       publish_edge_("publish", config_.ring_batches),
       stream_edge_("stream", config_.ring_batches),
       spool_edge_("spool", config_.ring_batches),
-      push_(config_.push, context_, push_edge_, clock),
+      history_link_(history_options(config_)),
+      push_(config_.push, context_, push_edge_, clock_),
       acked_(acked_options(config_), context_, acked_edge_, spool_ ? &log_progress_ : nullptr,
-             clock),
+             clock_),
       publish_(config_.publish, context_, publish_edge_),
-      stream_(config_.stream, context_, stream_edge_, epoch_, clock, log_of(spool_.get())),
-      pipeline_(epoch_, clock, sources(), sinks()),
+      stream_(config_.stream, context_, stream_edge_, epoch_, clock_,
+              spool_ ? &history_link_ : nullptr),
+      pipeline_(epoch_, clock_, sources(), sinks()),
       http_(config_.http, *this) {
   context_.give_ipc(config_.ipc);
   const auto thread = [&](const char* name, std::vector<Agent*> agents) {
-    threads_.push_back(std::make_unique<AgentRunner>(name, std::move(agents), clock));
+    threads_.push_back(std::make_unique<AgentRunner>(name, std::move(agents), clock_));
   };
   if (config_.threads == 1) {
     thread("relay", {&push_, &acked_, &pipeline_, &publish_, &stream_});
@@ -132,7 +137,10 @@ Result<void> Node::add_spool() {
   spool_thread_ = add_thread("spool", *spool_agent_);
   spool_edge_.join(intake().doorbell(), spool_thread_->doorbell());
   spool_agent_->wake(intake().doorbell());
-  if (&egress() != &intake()) spool_agent_->wake(egress().doorbell());
+  history_.emplace([this] { return spool_->reader(HistoryAgent::kPassBytes); }, history_link_);
+  history_thread_ = add_thread("history", *history_);
+  history_link_.join(egress().doorbell(), history_thread_->doorbell());
+  spool_agent_->wake(history_thread_->doorbell());
   if (upstream_) {
     upstream_thread_ = add_thread("upstream", *upstream_);
     spool_agent_->wake(upstream_thread_->doorbell());
@@ -197,7 +205,7 @@ Result<void> Node::start() {
   running_ = true;
   Result<void> started;
   for (AgentRunner* own :
-       {amqp_watch_thread_, amqp_sink_thread_, upstream_thread_, spool_thread_}) {
+       {amqp_watch_thread_, amqp_sink_thread_, upstream_thread_, spool_thread_, history_thread_}) {
     if (started && own != nullptr) started = own->start();
   }
   if (started && &egress() != &intake()) started = egress().start();
@@ -215,6 +223,7 @@ std::vector<std::pair<AgentRunner*, Agent*>> Node::in_flow_order() {
   if (spool_agent_) order.emplace_back(spool_thread_, &*spool_agent_);
   order.emplace_back(&egress(), &publish_);
   order.emplace_back(&egress(), &stream_);
+  if (history_) order.emplace_back(history_thread_, &*history_);
   if (upstream_) order.emplace_back(upstream_thread_, &*upstream_);
   if (amqp_sink_) order.emplace_back(amqp_sink_thread_, amqp_sink_.get());
   if (amqp_watch_) order.emplace_back(amqp_watch_thread_, &*amqp_watch_);
@@ -312,16 +321,18 @@ Samples Node::samples() const {
 std::vector<Check> Node::liveness() const {
   std::vector<Check> checks;
   for (const auto& runner : threads_) {
-    if (!waits_for_broker(*runner)) checks.push_back(cycles_check(*runner, kHeartbeatAgeMax));
+    if (!may_wait(*runner)) checks.push_back(cycles_check(*runner, kHeartbeatAgeMax));
   }
   return checks;
 }
 
-// Those that wait for a name server, a broker or a disk are as alive as these are; to start the relay anew
-// because of them would only end what works.
-bool Node::waits_for_broker(const AgentRunner& runner) const {
-  return &runner == amqp_source_thread_ || &runner == amqp_sink_thread_ ||
-         &runner == amqp_watch_thread_ || &runner == upstream_thread_;
+// Those that wait for a name server, a broker or a disk are as alive as these are; to start the relay
+// anew because of them would only end what works.
+std::optional<Duration> Node::may_wait(const AgentRunner& runner) const {
+  if (&runner == history_thread_) return kDiskAgeMax;
+  const bool waits = &runner == amqp_source_thread_ || &runner == amqp_sink_thread_ ||
+                     &runner == amqp_watch_thread_ || &runner == upstream_thread_;
+  return waits ? std::optional(kBrokerAgeMax) : std::nullopt;
 }
 
 std::vector<Check> Node::readiness() const {
@@ -340,7 +351,7 @@ std::vector<Check> Node::readiness() const {
     checks.push_back({name, trouble.empty(), trouble});
   };
   for (const auto& runner : threads_) {
-    if (waits_for_broker(*runner)) checks.push_back(cycles_check(*runner, kBrokerAgeMax));
+    if (const auto most = may_wait(*runner)) checks.push_back(cycles_check(*runner, *most));
   }
   if (amqp_source_) add_bridge("amqp source takes events", amqp_source_->link().trouble());
   if (amqp_sink_) add_bridge("amqp sink publishes", amqp_sink_->link().trouble());

@@ -15,6 +15,7 @@
 #include "relay/egress/publish_egress.h"
 #include "relay/egress/stream_egress.h"
 #include "relay/egress/upstream.h"
+#include "relay/history/history_agent.h"
 #include "relay/http/http_server.h"
 #include "relay/ingest/acked_ingest.h"
 #include "relay/ingest/push_ingest.h"
@@ -43,9 +44,10 @@ struct StopReport {
 //   push ─────────┐                                ┌─ publish
 //   acked ────────┼─► pipeline ══ ring per sink ══►┼─ stream
 //   amqp source ══┘                                └─ spool ══ log ══► upstream, or amqp sink
+//                                                               └═► history ══► stream
 //
-// on one thread, or, left and right of the rings, on two (docs/decisions/0006); spool, upstream and
-// the AMQP bridges have one each, because disks and librabbitmq block.
+// on one thread, or, left and right of the rings, on two (docs/decisions/0006); spool, history,
+// upstream and the AMQP bridges have one each, because disks and librabbitmq block.
 //
 // All methods from one thread; RelayView's from any.
 class Node final : public RelayView {
@@ -80,7 +82,8 @@ class Node final : public RelayView {
   [[nodiscard]] Result<void> add_spool();
   [[nodiscard]] Result<void> add_amqp();
   void set_broker_password(const std::string& password);
-  [[nodiscard]] bool waits_for_broker(const AgentRunner& runner) const;
+  // How long a thread may wait in a call, if it may.
+  [[nodiscard]] std::optional<Duration> may_wait(const AgentRunner& runner) const;
   [[nodiscard]] AgentRunner* add_thread(const char* name, Agent& agent);
   [[nodiscard]] std::vector<SourceEdge*> sources();
   [[nodiscard]] std::vector<SinkEdge*> sinks();
@@ -89,9 +92,9 @@ class Node final : public RelayView {
   [[nodiscard]] AgentRunner& egress() { return *threads_[config_.threads - 1]; }
 
   Config config_;
-  const Clock& clock_;
   Context context_;
   std::unique_ptr<Spool> spool_;
+  const AscendingClock clock_;
   LogProgress log_progress_;
   Epoch epoch_;
   Instant started_;
@@ -102,19 +105,22 @@ class Node final : public RelayView {
   SinkEdge publish_edge_;
   SinkEdge stream_edge_;
   SinkEdge spool_edge_;
+  HistoryLink history_link_;  // in use with a spool
   PushIngest push_;
   AckedIngest acked_;
   PublishEgress publish_;
   StreamEgress stream_;
   PipelineAgent pipeline_;
   std::optional<SpoolAgent> spool_agent_;
+  std::optional<HistoryAgent> history_;
   std::optional<Upstream> upstream_;
   std::unique_ptr<AmqpSink> amqp_sink_;      // or none
   std::unique_ptr<AmqpSource> amqp_source_;  // likewise
   std::optional<BrokerWatch> amqp_watch_;
   std::vector<std::unique_ptr<AgentRunner>> threads_;
-  AgentRunner* spool_thread_ = nullptr;     // or none
-  AgentRunner* upstream_thread_ = nullptr;  // likewise, and those below
+  AgentRunner* spool_thread_ = nullptr;    // or none
+  AgentRunner* history_thread_ = nullptr;  // likewise, and those below
+  AgentRunner* upstream_thread_ = nullptr;
   AgentRunner* amqp_source_thread_ = nullptr;
   AgentRunner* amqp_sink_thread_ = nullptr;
   AgentRunner* amqp_watch_thread_ = nullptr;

@@ -186,6 +186,11 @@ void add_stream(std::vector<OptionRow>& rows) {
   rows.push_back(duration(
       "stream.retention_age", "And for how long.", Duration(0),
       [](Config & c) -> auto& { return c.stream.retention.age_max; }, kFixed));
+  rows.push_back(bytes("stream.history_bytes_max",
+                       "Bytes of memory for what is read of the spool for all subscribers that ask "
+                       "for the past; those for whom there is none wait.",
+                       false, [](Config & c) -> auto& { return c.history.bytes_max; },
+                       {kMiB, 64 * kGiB}));
 }
 
 void add_spool(std::vector<OptionRow>& rows) {

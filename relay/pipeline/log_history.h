@@ -15,9 +15,12 @@ class LogHistory {
   virtual void seek(Epoch epoch, Sequence sequence) = 0;
   // With what was taken in at this wall-clock time, or later.
   virtual void seek(std::int64_t since_us) = 0;
-  // The next batch that can be read, or nothing: the log has no more just now.
+  // The next batch that can be read, or nothing: the log has no more just now, or it passed over as
+  // much as one call may; has_more() tells which.
   [[nodiscard]] virtual BatchRef read() = 0;
   [[nodiscard]] virtual bool has_more() const = 0;
+  // Holds no file until it is read again.
+  virtual void rest() = 0;
   // Behind the last event of an epoch that has ended, as far as the log knows, whether or not it
   // can be read.
   [[nodiscard]] virtual Sequence end_of(Epoch epoch) const = 0;

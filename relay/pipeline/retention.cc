@@ -17,7 +17,8 @@ void Retention::add(const BatchRef& batch) {
 void Retention::trim(std::int64_t now_us) {
   const std::int64_t age_us =
       std::chrono::duration_cast<std::chrono::microseconds>(options_.age_max).count();
-  while (!batches_.empty() && now_us - batches_.front()->received_us() > age_us) {
+  while (!batches_.empty() &&
+         clipped_difference(now_us, batches_.front()->received_us()) > age_us) {
     let_go_of_oldest();
   }
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "relay/base/clock.h"
+
 namespace xylem {
 namespace {
 
@@ -96,7 +98,8 @@ void TapBoard::sample(Samples& samples, std::int64_t now_us) const {
     add(Metric::tap_held_bytes, static_cast<double>(figures.held_bytes));
     add(Metric::tap_delivered_bytes, static_cast<double>(figures.delivered_bytes));
     const std::int64_t oldest = figures.oldest_held_us;
-    add(Metric::tap_lag, oldest == 0 ? 0 : static_cast<double>(now_us - oldest) / 1e6);
+    add(Metric::tap_lag,
+        oldest == 0 ? 0 : static_cast<double>(clipped_difference(now_us, oldest)) / 1e6);
     for (std::size_t i = 0; i < kDropReasonCount; ++i) {
       samples.push_back({Metric::tap_dropped,
                          static_cast<double>(ledger.dropped[i]),

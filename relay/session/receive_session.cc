@@ -25,8 +25,9 @@ ReceiveSession::Step ReceiveSession::on_connected(Instant now) {
     hello.resume_epoch = options_.resume ? at_.epoch : Epoch{};
     hello.resume_sequence = options_.resume ? at_.sequence : Sequence{};
     hello.since_us = 0;
+    hello.since_age_ms = 0;
   }
-  asked_for_past_ = hello.resume_epoch != Epoch{} || hello.since_us != 0;
+  asked_for_past_ = hello.asks_for_past();
   present_.reset();
   return Send{std::move(hello)};
 }

@@ -3,17 +3,35 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 namespace xylem {
+namespace {
+// Far beyond what anybody sends, and far below where counting would begin anew.
+constexpr std::uint64_t kBatchNumberMax = std::uint64_t{1} << 63;
+// A time on the monotonic clock may lie before its beginning, but not without end.
+constexpr std::int64_t kAgeMaxUs = std::chrono::microseconds(std::chrono::years(10)).count();
+}  // namespace
 
-void SourceTable::recover(SourceId source, BatchNumber newest, Instant now) {
-  sources_.insert_or_assign(source.value, Source{.id = source,
-                                                 .receiver = AckedReceiver(newest.after(1)),
-                                                 .name = {},
-                                                 .level = AckLevel::synced,
-                                                 .peer = {},
-                                                 .heard_at = now,
-                                                 .clock_offset_us = {}});
+void SourceTable::recover(const SourcePlaces& places, Instant now, std::int64_t wall_us) {
+  std::vector<std::pair<std::int64_t, std::uint64_t>> newest_first;
+  for (const auto& [id, place] : places) newest_first.emplace_back(place.heard_us, id);
+  std::sort(newest_first.rbegin(), newest_first.rend());
+  newest_first.resize(std::min(newest_first.size(), limits_.sources_max));
+  for (const auto& [heard_us, id] : newest_first) {
+    const std::int64_t age_us = clipped_difference(wall_us, heard_us);
+    const std::chrono::microseconds age(std::clamp<std::int64_t>(age_us, 0, kAgeMaxUs));
+    sources_.insert_or_assign(id, Source{.id = {id},
+                                         .receiver = AckedReceiver(places.at(id).newest.after(1)),
+                                         .name = {},
+                                         .level = AckLevel::synced,
+                                         .peer = {},
+                                         .heard_at = {now.since_boot - age},
+                                         .recovered = true,
+                                         .clock_offset_us = {}});
+  }
 }
 
 Result<void> SourceTable::check(const SourceHello& hello) const {
@@ -23,6 +41,9 @@ Result<void> SourceTable::check(const SourceHello& hello) const {
   }
   if (hello.source.value == 0 || hello.first_unacked.value == 0) {
     return fail(ErrorCode::refused, "a SourceHello names its source and its first batch, from 1");
+  }
+  if (hello.first_unacked.value > kBatchNumberMax) {
+    return fail(ErrorCode::refused, "no source has sent so many batches");
   }
   if (hello.name.size() > 128) {
     return fail(ErrorCode::refused, "a name has at most 128 bytes");
@@ -36,15 +57,16 @@ Result<void> SourceTable::check(const SourceHello& hello) const {
   return {};
 }
 
-// The one not heard of for longest goes; what it then sends again is taken for new.
+// The one not heard of for longest goes, first of those that have not come back since the start;
+// what it then sends again is taken for new.
 bool SourceTable::make_room(Instant now) {
   if (sources_.size() < limits_.sources_max) return true;
   const auto oldest =
       std::min_element(sources_.begin(), sources_.end(), [](const auto& a, const auto& b) {
-        return std::pair(!a.second.peer.empty(), a.second.heard_at) <
-               std::pair(!b.second.peer.empty(), b.second.heard_at);
+        return std::tuple(!a.second.recovered, !a.second.peer.empty(), a.second.heard_at) <
+               std::tuple(!b.second.recovered, !b.second.peer.empty(), b.second.heard_at);
       });
-  if (now - oldest->second.heard_at < kKept) return false;
+  if (!oldest->second.recovered && now - oldest->second.heard_at < kKept) return false;
   peers_.erase(oldest->second.peer);
   sources_.erase(oldest);
   return true;
@@ -78,6 +100,7 @@ Result<SourceWelcome> SourceTable::on_hello(const std::string& peer, const Sourc
   source.session = ++session_;
   source.peer = peer;
   source.heard_at = now;
+  source.recovered = false;
   using Milliseconds = std::chrono::duration<std::uint32_t, std::milli>;
   return SourceWelcome{
       kAckedProtocol,          source.session,

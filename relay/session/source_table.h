@@ -11,6 +11,7 @@
 #include "relay/base/ids.h"
 #include "relay/base/result.h"
 #include "relay/codec/control_codec.h"
+#include "relay/event/source_place.h"
 #include "relay/session/acked_receiver.h"
 
 namespace xylem {
@@ -37,6 +38,7 @@ class SourceTable {
     // ZeroMQ's routing id of its connection; empty while it has none. Never shown to anybody.
     std::string peer;
     Instant heard_at;
+    bool recovered = false;  // and has not come back since
     // What its wall clock says, once added to it, is ours; nothing if it tells no time.
     std::optional<std::int64_t> clock_offset_us;
   };
@@ -44,8 +46,9 @@ class SourceTable {
   // `seed` makes session numbers, which tell sessions apart and grant nothing.
   SourceTable(const Limits& limits, std::uint64_t seed) : limits_(limits), session_(seed) {}
 
-  // What the spool has on the disk of a source, before the relay starts.
-  void recover(SourceId source, BatchNumber newest, Instant now);
+  // What the spool has on the disk of sources, before the relay starts: of more than
+  // sources_max those that were heard of last. `wall_us` is now by the clock of their places.
+  void recover(const SourcePlaces& places, Instant now, std::int64_t wall_us);
 
   // A connection introduces itself; its source is answered there from now on. If it wants acks to
   // mean more than before, what it has sent is done only once on_done() says so again. Errors:
@@ -70,7 +73,7 @@ class SourceTable {
   }
 
  private:
-  // A source that was heard of within this is not forgotten for another.
+  // A source that was heard of within this, in this life, is not forgotten for another.
   static constexpr Duration kKept = std::chrono::minutes(1);
 
   [[nodiscard]] Result<void> check(const SourceHello& hello) const;

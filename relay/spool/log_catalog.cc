@@ -9,6 +9,35 @@ namespace xylem {
 void LogCatalog::reset(std::vector<SegmentFacts> segments) {
   const std::lock_guard lock(mutex_);
   segments_ = std::move(segments);
+  marks_.clear();
+}
+
+void LogCatalog::mark(std::uint64_t ordinal, const LogMark& mark) {
+  const std::lock_guard lock(mutex_);
+  std::vector<LogMark>& marks = marks_[ordinal];
+  const auto behind = std::find_if(marks.begin(), marks.end(),
+                                   [&](const LogMark& m) { return m.offset >= mark.offset; });
+  const bool near_next = behind != marks.end() && behind->offset - mark.offset < kMarkBytes;
+  const bool near_last =
+      behind != marks.begin() && mark.offset - std::prev(behind)->offset < kMarkBytes;
+  if (!near_next && !near_last) marks.insert(behind, mark);
+}
+
+template <class Behind>
+std::uint64_t LogCatalog::offset_before(std::uint64_t ordinal, Behind behind) const {
+  const std::lock_guard lock(mutex_);
+  const auto known = marks_.find(ordinal);
+  if (known == marks_.end()) return 0;
+  const auto first = std::find_if(known->second.begin(), known->second.end(), behind);
+  return first == known->second.begin() ? 0 : std::prev(first)->offset;
+}
+
+std::uint64_t LogCatalog::offset_at(std::uint64_t ordinal, Sequence sequence) const {
+  return offset_before(ordinal, [&](const LogMark& mark) { return mark.first > sequence; });
+}
+
+std::uint64_t LogCatalog::offset_since(std::uint64_t ordinal, std::int64_t since_us) const {
+  return offset_before(ordinal, [&](const LogMark& mark) { return mark.received_us >= since_us; });
 }
 
 std::vector<SegmentFacts> LogCatalog::segments_with(const Tail& tail) const {
@@ -39,6 +68,7 @@ void LogCatalog::remove_oldest() {
     if (!rest.empty()) gone = std::min(gone, LogPosition{rest.front().epoch, rest.front().first});
     need_->read = std::max(need_->read, gone);
   }
+  marks_.erase(segments_.front().ordinal);
   segments_.erase(segments_.begin());
 }
 
@@ -49,11 +79,13 @@ void LogCatalog::cut(std::uint64_t ordinal, Sequence end, std::uint64_t bytes) {
     segment.end = end;
     segment.bytes = bytes;
   }
+  std::erase_if(marks_[ordinal], [&](const LogMark& mark) { return mark.offset >= bytes; });
 }
 
 void LogCatalog::remove_newest() {
   const std::lock_guard lock(mutex_);
   XYLEM_CHECK(!segments_.empty(), "there is a newest segment");
+  marks_.erase(segments_.back().ordinal);
   segments_.pop_back();
 }
 
@@ -126,8 +158,8 @@ void LogCatalog::need(const Need& need) {
 LogCatalog::Claim LogCatalog::claim(const LogPosition& begin, const LogPosition& end) {
   const std::lock_guard lock(mutex_);
   XYLEM_CHECK(need_.has_value(), "a consumer says first how far it is");
-  if (end <= need_->read) return {};
-  Claim claim{true, 0};
+  Claim claim{need_->read, 0};
+  if (end <= need_->read) return claim;
   if (begin > need_->read) {
     const std::vector<SegmentFacts> all = segments_with(tail_.read());
     claim.passed_over = events_from(all, need_->read) - events_from(all, begin);

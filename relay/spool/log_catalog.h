@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -28,6 +29,13 @@ struct SegmentFacts {
   std::int64_t oldest_us = 0;  // when its first event was taken in
 
   [[nodiscard]] LogPosition end_position() const { return {epoch, end}; }
+};
+
+// A record of a segment, by which a reader finds its place without what lies before.
+struct LogMark {
+  std::uint64_t offset = 0;
+  Sequence first;
+  std::int64_t received_us = 0;
 };
 
 // Which segments the log has, and from where on somebody still needs them: what the log's writer
@@ -67,7 +75,15 @@ class LogCatalog {
   void remove_newest();
   void show(const Tail& tail) { tail_.publish(tail); }
 
+  // A record that begins here; kept if none is known near to it. The writer and those who read on
+  // in order tell, so that a segment is searched from its front once at most.
+  void mark(std::uint64_t ordinal, const LogMark& mark);
+
   // Any thread.
+  // Where to begin to read a segment for what is at or behind a place, or for the first that was
+  // taken in at a time or later: at a record, or at its front.
+  [[nodiscard]] std::uint64_t offset_at(std::uint64_t ordinal, Sequence sequence) const;
+  [[nodiscard]] std::uint64_t offset_since(std::uint64_t ordinal, std::int64_t since_us) const;
   [[nodiscard]] Tail tail() const { return tail_.read(); }
   // In order, with the tail's growth in the last.
   [[nodiscard]] std::vector<SegmentFacts> segments() const;
@@ -85,10 +101,11 @@ class LogCatalog {
 
   // The consumer says how far it is; without one nothing is needed. `read` only moves forward.
   void need(const Need& need);
-  // The consumer has read a batch with these events. Not granted: it had been let go of before, and
-  // is counted as dropped. `passed_over`: events before it that the log has and could not give.
+  // The consumer has read a group of batches that follow one another. What of it ends at or before
+  // `from` had been let go of before, and is counted as dropped. `passed_over`: events before the
+  // group that the log has and could not give.
   struct Claim {
-    bool granted = false;
+    LogPosition from;
     std::uint64_t passed_over = 0;
   };
   [[nodiscard]] Claim claim(const LogPosition& begin, const LogPosition& end);
@@ -97,6 +114,11 @@ class LogCatalog {
   [[nodiscard]] Account account() const;
 
  private:
+  static constexpr std::uint64_t kMarkBytes = std::uint64_t{1} << 20;  // from one to the next
+
+  // The last mark before the first that is `behind`.
+  template <class Behind>
+  [[nodiscard]] std::uint64_t offset_before(std::uint64_t ordinal, Behind behind) const;
   template <class Wanted>
   [[nodiscard]] std::optional<SegmentFacts> first_that(Wanted wanted) const;
 
@@ -107,6 +129,7 @@ class LogCatalog {
   [[nodiscard]] std::vector<SegmentFacts> segments_with(const Tail& tail) const;
 
   mutable std::mutex mutex_;
+  std::map<std::uint64_t, std::vector<LogMark>> marks_;  // by ordinal, then by offset
   std::vector<SegmentFacts> segments_;  // by ordinal; the last may lag behind the tail
   std::optional<Need> need_;
   std::uint64_t dropped_oldest_ = 0;

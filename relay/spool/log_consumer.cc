@@ -1,8 +1,20 @@
 #include "relay/spool/log_consumer.h"
 
+#include <utility>
+
 #include "relay/base/log.h"
 
 namespace xylem {
+namespace {
+
+LogPosition begin_of(const LogReader::Entry& entry) {
+  return {entry.batch->epoch(), entry.batch->first_sequence()};
+}
+LogPosition end_of(const LogReader::Entry& entry) {
+  return {entry.batch->epoch(), entry.batch->first_sequence().after(entry.batch->size())};
+}
+
+}  // namespace
 
 Result<void> LogConsumer::open() {
   XYLEM_TRY(file_, CursorFile::open(spool_.disk(), cursor_name_));
@@ -20,15 +32,49 @@ void LogConsumer::start() {
 }
 
 std::optional<LogReader::Entry> LogConsumer::next() {
-  while (auto entry = reader_->next()) {
-    const Batch& batch = *entry->batch;
-    const LogPosition begin{batch.epoch(), batch.first_sequence()};
-    read_ = {batch.epoch(), batch.first_sequence().after(batch.size())};
-    const LogCatalog::Claim claim = spool_.catalog().claim(begin, read_);
-    passed_over_ += claim.passed_over;
-    if (claim.granted) return entry;
+  if (ahead_.empty()) read_ahead();
+  if (ahead_.empty()) return std::nullopt;
+  LogReader::Entry entry = std::move(ahead_.front());
+  ahead_.pop_front();
+  ahead_events_ -= entry.batch->size();
+  read_ = end_of(entry);
+  return entry;
+}
+
+std::optional<LogReader::Entry> LogConsumer::next_in_order() {
+  if (behind_hole_) return std::exchange(behind_hole_, std::nullopt);
+  return reader_->next();
+}
+
+// What is missing in between is to be counted, so a group ends at a hole.
+void LogConsumer::read_ahead() {
+  bool any = true;
+  while (any && ahead_.empty()) {
+    any = false;
+    for (std::size_t bytes = 0; bytes < kAheadBytes && ahead_.size() < kAheadBatches;) {
+      auto entry = next_in_order();
+      if (!entry) break;
+      if (any && begin_of(*entry) != end_of(ahead_.back())) {
+        behind_hole_ = std::move(entry);
+        break;
+      }
+      any = true;
+      bytes += entry->batch->frame().size();
+      ahead_events_ += entry->batch->size();
+      ahead_.push_back(std::move(*entry));
+    }
+    if (any) claim_ahead();
   }
-  return std::nullopt;
+}
+
+void LogConsumer::claim_ahead() {
+  const LogCatalog::Claim claim =
+      spool_.catalog().claim(begin_of(ahead_.front()), end_of(ahead_.back()));
+  passed_over_ += claim.passed_over;
+  for (; !ahead_.empty() && end_of(ahead_.front()) <= claim.from; ahead_.pop_front()) {
+    ahead_events_ -= ahead_.front().batch->size();
+    read_ = end_of(ahead_.front());
+  }
 }
 
 void LogConsumer::save(const CursorFile::Cursor& cursor) {
@@ -45,7 +91,7 @@ void LogConsumer::save(const CursorFile::Cursor& cursor) {
 
 void LogConsumer::account(Ledger& ledger, std::uint64_t in_memory) const {
   const LogCatalog::Account account = spool_.catalog().account();
-  ledger.held = account.unread + in_memory;
+  ledger.held = account.unread + ahead_events_ + in_memory;
   ledger.dropped[static_cast<std::size_t>(DropReason::spool_quota)] = account.dropped;
   ledger.dropped[static_cast<std::size_t>(DropReason::spool_damaged)] = passed_over_;
   ledger.accepted = held_at_start_ + account.passed;

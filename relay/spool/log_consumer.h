@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,7 +33,9 @@ class LogConsumer {
   // The next batch that is to be taken on, or nothing just now. What of it was let go of meanwhile
   // is not given, and counted.
   [[nodiscard]] std::optional<LogReader::Entry> next();
-  [[nodiscard]] bool has_more() const { return reader_->has_more(); }
+  [[nodiscard]] bool has_more() const {
+    return !ahead_.empty() || behind_hole_ || reader_->has_more();
+  }
   // Behind the last batch that was given, or passed over.
   [[nodiscard]] const LogPosition& read() const { return read_; }
 
@@ -45,12 +49,23 @@ class LogConsumer {
   void account(Ledger& ledger, std::uint64_t in_memory) const;
 
  private:
+  // The catalog's mutex is taken once for so much of the log.
+  static constexpr std::size_t kAheadBatches = 64;
+  static constexpr std::size_t kAheadBytes = std::size_t{256} << 10;
+
+  void read_ahead();
+  [[nodiscard]] std::optional<LogReader::Entry> next_in_order();
+  void claim_ahead();
+
   Spool& spool_;
   std::string cursor_name_;
   std::optional<CursorFile> file_;
   CursorFile::Cursor cursor_;
   std::unique_ptr<LogReader> reader_;
   LogPosition read_;
+  std::deque<LogReader::Entry> ahead_;  // claimed, and not given yet; bounded as above
+  std::uint64_t ahead_events_ = 0;
+  std::optional<LogReader::Entry> behind_hole_;  // not claimed yet
   std::uint64_t held_at_start_ = 0;
   std::uint64_t passed_over_ = 0;
 };

@@ -7,27 +7,40 @@
 
 namespace xylem {
 
-void LogReader::begin(const std::optional<SegmentFacts>& segment) {
+void LogReader::begin(const std::optional<SegmentFacts>& segment, std::uint64_t offset) {
   close();
-  if (segment) {
-    ordinal_ = segment->ordinal - 1;
-    return;
-  }
-  // All of it is in the past; what comes next may still go into the newest segment.
+  ordinal_ = segment ? segment->ordinal - 1 : 0;
+  begin_ordinal_ = segment ? segment->ordinal : 0;
+  begin_offset_ = offset;
+}
+
+// All of it may be in the past; what comes next may still go into the newest segment.
+std::optional<SegmentFacts> LogReader::or_newest(const std::optional<SegmentFacts>& found) const {
+  if (found) return found;
   const std::vector<SegmentFacts> all = catalog_.segments();
-  ordinal_ = all.empty() ? 0 : all.back().ordinal - 1;
+  return all.empty() ? std::nullopt : std::optional(all.back());
 }
 
 void LogReader::seek(Epoch epoch, Sequence sequence) {
   from_ = {epoch, sequence};
-  since_us_ = 0;
-  begin(catalog_.at(from_));
+  since_us_ = INT64_MIN;
+  const auto segment = or_newest(catalog_.at(from_));
+  const bool inside = segment && segment->epoch == epoch;
+  begin(segment, inside ? catalog_.offset_at(segment->ordinal, sequence) : 0);
 }
 
 void LogReader::seek(std::int64_t since_us) {
   from_ = {};
   since_us_ = since_us;
-  begin(catalog_.since(since_us));
+  const auto segment = or_newest(catalog_.since(since_us));
+  begin(segment, segment ? catalog_.offset_since(segment->ordinal, since_us) : 0);
+}
+
+void LogReader::rest() {
+  if (!segment_) return;
+  begin_ordinal_ = ordinal_--;
+  begin_offset_ = segment_->offset();
+  close();
 }
 
 void LogReader::close() {
@@ -43,7 +56,9 @@ bool LogReader::open_next() {
     bytes_ = facts->bytes;
     growing_ = catalog_.tail().ordinal == ordinal_;
     exhausted_ = false;
-    auto opened = SegmentReader::open(disk_, ordinal_);
+    const std::uint64_t offset = ordinal_ == begin_ordinal_ ? begin_offset_ : 0;
+    begin_ordinal_ = 0;
+    auto opened = SegmentReader::open(disk_, ordinal_, offset);
     if (opened) {
       segment_.emplace(std::move(*opened));
       return true;
@@ -73,7 +88,7 @@ bool LogReader::is_wanted(const RecordHeader& record) const {
 }
 
 std::optional<LogReader::Entry> LogReader::next() {
-  for (;;) {
+  for (std::uint64_t passed = 0; passed < pass_bytes_;) {
     if (!segment_ && !open_next()) return std::nullopt;
     const LogCatalog::Tail tail = catalog_.tail();
     auto record = segment_->next(limit(tail));
@@ -85,18 +100,36 @@ std::optional<LogReader::Entry> LogReader::next() {
     }
     if (!*record) {
       exhausted_ = true;
+      looked_to_ = tail.bytes;
       if (growing_ || !catalog_.after(ordinal_)) return std::nullopt;
       close();
       continue;
     }
     const RecordHeader& header = (*record)->header;
-    if (!is_wanted(header)) continue;
-    Entry entry{header.number, view_trusted(std::move((*record)->payload), header.length)};
-    entry.batch->set_origin(
-        {header.source, header.batch, false, std::int64_t{header.age_ms} * 1000});
-    from_ = {segment_->header().epoch, header.first.after(header.events)};
-    return entry;
+    note_place(header);
+    if (is_wanted(header)) return entry_of(std::move(**record));
+    passed += record_bytes(header.length);
   }
+  return std::nullopt;
+}
+
+LogReader::Entry LogReader::entry_of(SegmentReader::Record record) {
+  const RecordHeader& header = record.header;
+  from_ = {segment_->header().epoch, header.first.after(header.events)};
+  since_us_ = INT64_MIN;
+  Entry entry{header.number, view_trusted(std::move(record.payload), header.length)};
+  entry.batch->set_origin({header.source, header.batch, false, std::int64_t{header.age_ms} * 1000});
+  return entry;
+}
+
+// Who comes next finds a place in what was read through.
+void LogReader::note_place(const RecordHeader& header) {
+  const std::uint64_t offset = segment_->offset() - record_bytes(header.length);
+  const bool far = noted_ordinal_ != ordinal_ || offset - noted_offset_ >= kNoteBytes;
+  if (header.kind != RecordKind::batch || !far) return;
+  noted_ordinal_ = ordinal_;
+  noted_offset_ = offset;
+  catalog_.mark(ordinal_, {offset, header.first, header.received_us});
 }
 
 BatchRef LogReader::read() {
@@ -106,7 +139,10 @@ BatchRef LogReader::read() {
 
 bool LogReader::has_more() const {
   const LogCatalog::Tail tail = catalog_.tail();
-  if (segment_ && tail.ordinal == ordinal_) return segment_->offset() < tail.bytes;
+  if (segment_ && tail.ordinal == ordinal_) {
+    // What is damaged cannot be read until a sound record stands behind it.
+    return segment_->offset() < tail.bytes && (!exhausted_ || looked_to_ != tail.bytes);
+  }
   if (segment_ && !exhausted_) return true;
   return tail.ordinal > ordinal_ || catalog_.after(ordinal_).has_value();
 }

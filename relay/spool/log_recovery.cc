@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
+#include <optional>
+#include <utility>
 
 #include "relay/spool/segment_reader.h"
 #include "relay/spool/source_records.h"
@@ -33,6 +36,28 @@ struct Scan {
   std::uint64_t sound_until = kSegmentHeaderBytes;
 };
 
+// Pieces of a frame whose last is not there were never read, nor acknowledged: the group that they
+// were written with is not whole. So the log ends before them.
+class OpenFrame {
+ public:
+  // `damaged_bytes`: that were passed over so far. Its last may have stood in them.
+  void note(const RecordHeader& record, const Scan& before, std::uint64_t damaged_bytes) {
+    if (std::exchange(damaged_bytes_, damaged_bytes) != damaged_bytes) before_.reset();
+    if (record.more && !before_) before_ = before;
+    if (!record.more && record.source.value != 0) before_.reset();
+  }
+  void cut(Scan& scan) const {
+    if (!before_) return;
+    const RecordNumber newest = scan.newest;
+    scan = *before_;
+    scan.newest = newest;
+  }
+
+ private:
+  std::optional<Scan> before_;
+  std::uint64_t damaged_bytes_ = 0;
+};
+
 void note_batch(Scan& scan, const RecordHeader& record) {
   SegmentFacts& facts = scan.report.facts;
   facts.end = std::max(facts.end, record.first.after(record.events));
@@ -45,23 +70,27 @@ void note_batch(Scan& scan, const RecordHeader& record) {
 Result<Scan> scan_segment(SegmentReader& reader, const SegmentFacts& facts) {
   Scan scan;
   scan.report.facts = facts;
+  OpenFrame open;
   for (;;) {
     XYLEM_TRY(const auto record, reader.next(facts.bytes));
     if (!record) break;
+    if (record->header.kind == RecordKind::batch) {
+      open.note(record->header, scan, reader.damaged_bytes());
+    }
     scan.sound_until = reader.offset();
     // Also of a life of which nothing else is left, so that its numbers do not come again.
     scan.newest = std::max(scan.newest, record->header.number);
     if (record->header.kind == RecordKind::end) scan.report.finished = true;
     if (record->header.kind == RecordKind::batch) note_batch(scan, record->header);
   }
+  if (!scan.report.finished) open.cut(scan);
   scan.report.damaged_bytes = reader.damaged_bytes() + (facts.bytes - scan.sound_until);
   return scan;
 }
 
 // What the sources of a segment had sent. False if its first record, which tells what they had sent
 // before it, is lost.
-Result<bool> add_sources(SegmentReader& reader, std::uint64_t bytes,
-                         std::map<std::uint64_t, BatchNumber>& sources) {
+Result<bool> add_sources(SegmentReader& reader, std::uint64_t bytes, SourcePlaces& sources) {
   for (bool told = false;;) {
     XYLEM_TRY(const auto record, reader.next(bytes));
     if (!record) return told;
@@ -69,7 +98,10 @@ Result<bool> add_sources(SegmentReader& reader, std::uint64_t bytes,
       read_sources(*record, sources);
       told = true;
     }
-    if (record->header.source.value != 0) note_source(record->header, sources);
+    const RecordHeader& header = record->header;
+    if (header.source.value != 0) {
+      note_source(header.source, header.batch, header.received_us, sources);
+    }
   }
 }
 

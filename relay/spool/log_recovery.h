@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "relay/base/result.h"
+#include "relay/event/source_place.h"
 #include "relay/spool/disk.h"
 #include "relay/spool/log_catalog.h"
 #include "relay/spool/segment_format.h"
@@ -19,8 +19,8 @@ struct RecoveredLog {
   std::uint64_t next_ordinal = 1;
   RecordNumber newest;  // the last record's number; 0 if there is none
   Epoch newest_epoch;
-  // The newest batch of each source of an acked endpoint.
-  std::map<std::uint64_t, BatchNumber> sources;
+  // How far each source of an acked endpoint had come.
+  SourcePlaces sources;
 
   struct SetAside {
     std::string name;

@@ -12,9 +12,12 @@
 namespace xylem {
 namespace {
 
-// Sources that are remembered; a relay's acked endpoint knows no more either.
+// Sources that are remembered; a relay's acked endpoint knows no more either. One that was silent
+// for so long will not come back.
 constexpr std::size_t kSourcesMax = 65'536;
+constexpr std::int64_t kSourceAgeUs = std::chrono::microseconds(std::chrono::days(30)).count();
 constexpr std::array<std::byte, 8> kPadding{};
+constexpr std::uint64_t kMarkBytes = std::uint64_t{1} << 20;  // from one to the next, or a group
 
 std::uint32_t milliseconds_of(std::int64_t us) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(us / 1000, 0, UINT32_MAX));
@@ -91,7 +94,7 @@ void LogWriter::trim(std::int64_t now_us) {
       std::chrono::duration_cast<std::chrono::microseconds>(options_.age_max).count();
   for (;;) {
     const std::vector<SegmentFacts> all = catalog_.segments();
-    if (all.empty() || now_us - all.front().newest_us <= age_us) return;
+    if (all.empty() || clipped_difference(now_us, all.front().newest_us) <= age_us) return;
     if (!remove_oldest(options_.overflow == SpoolOverflow::drop_oldest)) return;
   }
 }
@@ -105,6 +108,7 @@ Result<void> LogWriter::begin_segment(const Batch& first) {
     left_over_ = false;
   }
   XYLEM_TRY(made->file, disk_.create(name));
+  forget_sources(synced_sources_, kSourcesMax, first.received_us(), kSourceAgeUs);
   const std::vector<std::byte> sources = write_sources(synced_sources_);
   std::array<std::byte, kSegmentHeaderBytes + kRecordHeaderBytes> head{};
   write_segment_header(made->header, head);
@@ -182,6 +186,7 @@ Result<void> LogWriter::write(std::span<const BatchRef> group) {
     header.source = batch->origin().source;
     header.batch = batch->origin().number;
     header.age_ms = milliseconds_of(batch->origin().age_us);
+    header.more = batch->origin().more;
     const auto place = at.first(kRecordHeaderBytes);
     write_record_header(header, batch->frame(), seed, place);
     at = at.subspan(kRecordHeaderBytes);
@@ -193,6 +198,12 @@ Result<void> LogWriter::write(std::span<const BatchRef> group) {
   }
   if (auto written = active_->file->write_at(active_->bytes, pieces); !written) return written;
   next_number_ = next_number_.after(group.size());
+  if (active_->bytes - active_->marked >= kMarkBytes) {
+    const Batch& first = *group.front();
+    catalog_.mark(active_->header.ordinal,
+                  {active_->bytes, first.first_sequence(), first.received_us()});
+    active_->marked = active_->bytes;
+  }
   active_->bytes += bytes;
   tail_.bytes = active_->bytes;
   tail_.end = group.back()->first_sequence().after(group.back()->size());
@@ -209,13 +220,6 @@ void LogWriter::note(std::span<const BatchRef> group) {
     unsynced_.push_back(batch);
     unsynced_bytes_ += batch->frame().size();
   }
-}
-
-void LogWriter::remember(SourceId source, BatchNumber number) {
-  if (synced_sources_.size() >= kSourcesMax && !synced_sources_.contains(source.value)) {
-    synced_sources_.clear();
-  }
-  synced_sources_[source.value] = number;
 }
 
 LogWriter::Outcome LogWriter::fail_with(const Error& error) {
@@ -277,7 +281,11 @@ void LogWriter::on_synced() {
   active_->synced_end = tail_.end;
   for (const BatchRef& batch : unsynced_) {
     const BatchOrigin& origin = batch->origin();
-    if (origin.source.value != 0) remember(origin.source, origin.number);
+    if (origin.source.value == 0) continue;
+    note_source(origin.source, origin.number, batch->received_us(), synced_sources_);
+  }
+  if (synced_sources_.size() > kSourcesMax) {
+    forget_sources(synced_sources_, kSourcesMax, tail_.newest_us, kSourceAgeUs);
   }
   unsynced_.clear();
   unsynced_bytes_ = 0;

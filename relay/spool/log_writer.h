@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -10,6 +9,7 @@
 #include "relay/base/clock.h"
 #include "relay/base/result.h"
 #include "relay/event/batch.h"
+#include "relay/event/source_place.h"
 #include "relay/spool/disk.h"
 #include "relay/spool/log_catalog.h"
 #include "relay/spool/log_recovery.h"
@@ -55,7 +55,8 @@ class LogWriter {
     full,     // the quota's policy is to wait; the same is to be offered again
     failed    // the disk said no (error()); likewise
   };
-  // REQUIRES stamped batches of one epoch, in order, that follow those offered before.
+  // REQUIRES stamped batches of one epoch, in order, that follow those offered before, and all
+  // pieces of a frame if it has one of them. Nobody reads any of them before all are written.
   [[nodiscard]] Outcome append(std::span<const BatchRef> group, std::int64_t now_us);
   // On success everything written is on the disk. After a failure what was not yet is written anew,
   // to another segment; nothing may be appended before that has succeeded.
@@ -76,6 +77,7 @@ class LogWriter {
     std::unique_ptr<File> file;
     SegmentHeader header;
     std::uint64_t bytes = 0;
+    std::uint64_t marked = 0;  // where the record begins that the catalog was last told of
     // As of the last sync that held.
     std::uint64_t synced_bytes = 0;
     Sequence synced_end;
@@ -86,7 +88,6 @@ class LogWriter {
   [[nodiscard]] Result<void> rewrite_unsynced();
   void give_up_segment();
   void on_synced();
-  void remember(SourceId source, BatchNumber number);
   enum class Room : std::uint8_t { enough, dropped, full };
   [[nodiscard]] Room make_room();
   [[nodiscard]] bool remove_oldest(bool even_if_needed);
@@ -99,9 +100,9 @@ class LogWriter {
   LogCatalog& catalog_;
   std::uint64_t next_ordinal_;
   RecordNumber next_number_;
-  // The newest batch of each source that is on the disk: a segment begins with what is safe. What
-  // is not would be taken for had, and refused, should the power fail right then.
-  std::map<std::uint64_t, BatchNumber> synced_sources_;
+  // How far each source has come on the disk: a segment begins with what is safe. What is not would
+  // be taken for had, and refused, should the power fail right then. Bounded by number and age.
+  SourcePlaces synced_sources_;
   std::unique_ptr<Active> active_;
   LogCatalog::Tail tail_;
   std::vector<BatchRef> unsynced_;

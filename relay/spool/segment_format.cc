@@ -16,6 +16,7 @@ static_assert(std::endian::native == std::endian::little, "the spool is little-e
 
 constexpr char kMagic[] = {'X', 'Y', 'L', 'S', 'P', 'O', 'O', 'L'};
 constexpr std::uint32_t kRecordMagic = 0x52'4C'59'58;  // "XYLR"
+constexpr std::uint16_t kMore = 1;
 constexpr std::size_t kOrdinalDigits = 12;
 constexpr std::string_view kSuffix = ".seg";
 
@@ -114,7 +115,7 @@ void write_record_header(const RecordHeader& header, std::span<const std::byte> 
       .put(std::uint32_t{0})
       .put(header.length)
       .put(static_cast<std::uint16_t>(header.kind))
-      .put(std::uint16_t{0})
+      .put(static_cast<std::uint16_t>(header.more ? kMore : 0))
       .put(header.number.value)
       .put(header.first.value)
       .put(header.received_us)
@@ -134,7 +135,7 @@ std::optional<RecordHeader> read_record_header(std::span<const std::byte> bytes)
   RecordHeader header;
   header.length = in.get<std::uint32_t>();
   const auto kind = in.get<std::uint16_t>();
-  in.get<std::uint16_t>();
+  header.more = (in.get<std::uint16_t>() & kMore) != 0;
   header.number = {in.get<std::uint64_t>()};
   header.first = {in.get<std::uint64_t>()};
   header.received_us = in.get<std::int64_t>();

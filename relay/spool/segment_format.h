@@ -54,6 +54,8 @@ struct RecordHeader {
   SourceId source;
   BatchNumber batch;
   std::uint32_t age_ms = 0;  // how long it had been on its way when the relay took it in
+  // A piece of a source's frame. The next record that names a source is its last.
+  bool more = false;
 };
 inline constexpr std::size_t kRecordHeaderBytes = 64;
 inline constexpr std::uint32_t kRecordBytesMax = std::uint32_t{1} << 30;

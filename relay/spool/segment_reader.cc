@@ -11,12 +11,14 @@ constexpr std::size_t kWindowBytes = 256 << 10;
 constexpr std::uint64_t kAlignment = 8;
 }  // namespace
 
-Result<SegmentReader> SegmentReader::open(Disk& disk, std::uint64_t ordinal) {
+Result<SegmentReader> SegmentReader::open(Disk& disk, std::uint64_t ordinal, std::uint64_t offset) {
   XYLEM_TRY(std::unique_ptr<File> file, disk.open(segment_name(ordinal), Disk::Mode::read));
   std::array<std::byte, kSegmentHeaderBytes> bytes{};
   XYLEM_TRY(const std::size_t got, file->read_at(0, bytes));
   XYLEM_TRY(const SegmentHeader header, read_segment_header(std::span(bytes).first(got)));
-  return SegmentReader(std::move(file), header);
+  SegmentReader made(std::move(file), header);
+  made.offset_ = std::max<std::uint64_t>(offset, kSegmentHeaderBytes);
+  return made;
 }
 
 // Makes [offset, offset + bytes) stand in the window; false if the file has not so many.

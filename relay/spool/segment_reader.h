@@ -18,7 +18,9 @@ namespace xylem {
 class SegmentReader {
  public:
   // Errors: as read_segment_header(); io.
-  [[nodiscard]] static Result<SegmentReader> open(Disk& disk, std::uint64_t ordinal);
+  // `offset` is where a record begins, or 0: the first.
+  [[nodiscard]] static Result<SegmentReader> open(Disk& disk, std::uint64_t ordinal,
+                                                  std::uint64_t offset = 0);
 
   [[nodiscard]] const SegmentHeader& header() const { return header_; }
 

@@ -39,6 +39,14 @@ Result<std::unique_ptr<Spool>> Spool::open(std::unique_ptr<Disk> disk,
   return made;
 }
 
+std::int64_t Spool::newest_us() const {
+  std::int64_t newest_us = 0;
+  for (const SegmentFacts& segment : recovered_.segments) {
+    newest_us = std::max(newest_us, segment.newest_us);
+  }
+  return newest_us;
+}
+
 Result<Epoch> Spool::begin_epoch(std::int64_t wall_us) {
   XYLEM_TRY(CursorFile file, CursorFile::open(*disk_, kEpochName));
   Epoch newest = recovered_.newest_epoch;

@@ -30,6 +30,10 @@ class Spool {
   // no_space; an epoch given twice would have subscribers pass over events as known.
   [[nodiscard]] Result<Epoch> begin_epoch(std::int64_t wall_us);
 
+  // When the newest event that was found was taken in; 0 without one. Time goes on from there,
+  // whatever became of the clock.
+  [[nodiscard]] std::int64_t newest_us() const;
+
   [[nodiscard]] Disk& disk() { return *disk_; }
   [[nodiscard]] LogCatalog& catalog() { return catalog_; }
   [[nodiscard]] const RecoveredLog& recovered() const { return recovered_; }
@@ -37,6 +41,10 @@ class Spool {
   // Any thread; each reader for one.
   [[nodiscard]] std::unique_ptr<LogReader> reader() {
     return std::make_unique<LogReader>(*disk_, catalog_);
+  }
+  // Likewise, for somebody who has others to read for.
+  [[nodiscard]] std::unique_ptr<LogReader> reader(std::uint64_t pass_bytes) {
+    return std::make_unique<LogReader>(*disk_, catalog_, pass_bytes);
   }
 
  private:

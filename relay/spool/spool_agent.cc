@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <span>
 
 namespace xylem {
 
@@ -22,8 +23,8 @@ std::size_t SpoolAgent::do_work(Instant now) {
   std::size_t work = 0;
   if (sync_is_due(now) && !sync(now)) return 0;
   take_group();
-  const std::size_t batches = group_.size();
-  if (batches != 0 && write_group(now)) work += batches;
+  const std::size_t batches = whole();
+  if (batches != 0 && write_group(batches, now)) work += batches;
   // Right behind the write: then one sync serves all that came while the last one ran.
   if (sync_wanted_ && sync(now)) ++work;
   if (now - trimmed_at_ >= kTrimInterval) {
@@ -35,17 +36,33 @@ std::size_t SpoolAgent::do_work(Instant now) {
 }
 
 void SpoolAgent::take_group() {
-  if (!group_.empty()) return;
+  if (whole() != 0) return;
   std::uint64_t bytes = 0;
+  const std::size_t most = group_.size() + kBatchesPerGroup;
   for (std::array<const Batch*, 1> next{};
-       group_.size() < kBatchesPerGroup && bytes < kGroupBytes && edge_.pop(next) != 0;) {
+       group_.size() < most && bytes < kGroupBytes && edge_.pop(next) != 0;) {
     group_.push_back(BatchRef::adopt(next[0]));
     bytes += group_.back()->frame().size();
   }
 }
 
-bool SpoolAgent::write_group(Instant now) {
-  switch (writer_.append(group_, clock_.wall_us())) {
+// A frame that became several batches is the log's as a whole or not at all: its source is told of
+// the whole, and would send all of it again. All sources' batches come over one edge in order, so
+// the next that has a name is the frame's last.
+std::size_t SpoolAgent::whole() const {
+  std::size_t whole = 0;
+  bool open = false;
+  for (std::size_t i = 0; i < group_.size(); ++i) {
+    const BatchOrigin& origin = group_[i]->origin();
+    open = origin.more || (open && origin.source.value == 0);
+    if (!open) whole = i + 1;
+  }
+  return whole;
+}
+
+bool SpoolAgent::write_group(std::size_t batches, Instant now) {
+  const std::span<const BatchRef> group = std::span(group_).first(batches);
+  switch (writer_.append(group, clock_.wall_us())) {
     case LogWriter::Outcome::written:
     case LogWriter::Outcome::dropped: break;
     case LogWriter::Outcome::full:
@@ -53,10 +70,10 @@ bool SpoolAgent::write_group(Instant now) {
       return false;
     case LogWriter::Outcome::failed: say_trouble(writer_.error().message, now); return false;
   }
-  for (const BatchRef& batch : group_) sync_wanted_ |= batch->origin().sync;
-  const Batch& last = *group_.back();
+  for (const BatchRef& batch : group) sync_wanted_ |= batch->origin().sync;
+  const Batch& last = *group.back();
   written_ = {last.first_sequence().value + last.size() - 1};
-  group_.clear();
+  group_.erase(group_.begin(), group_.begin() + static_cast<std::ptrdiff_t>(batches));
   say_trouble({}, now);
   return true;
 }

@@ -35,7 +35,8 @@ class SpoolAgent final : public Agent {
   [[nodiscard]] std::string_view name() const override { return "spool"; }
   [[nodiscard]] Result<void> on_start() override { return {}; }
   [[nodiscard]] std::size_t do_work(Instant now) override;
-  [[nodiscard]] bool has_work() override { return group_.empty() && !edge_.empty(); }
+  // A group that could not be written waits for its time; one that is not whole, for its rest.
+  [[nodiscard]] bool has_work() override { return whole() == 0 && !edge_.empty(); }
   void wait_fds(std::vector<int>&) const override {}
   // Finished when everything is on the disk.
   [[nodiscard]] Drain drain(Instant now) override;
@@ -55,7 +56,10 @@ class SpoolAgent final : public Agent {
   static constexpr Duration kTrimInterval = std::chrono::seconds(10);
 
   void take_group();
-  [[nodiscard]] bool write_group(Instant now);
+  // How many of the group, from its front, may be written: up to a frame of which pieces are
+  // missing.
+  [[nodiscard]] std::size_t whole() const;
+  [[nodiscard]] bool write_group(std::size_t batches, Instant now);
   [[nodiscard]] bool sync_is_due(Instant now) const;
   [[nodiscard]] bool sync(Instant now);
   void say_trouble(const std::string& why, Instant now);

@@ -32,6 +32,38 @@ TEST(SystemClock, TellsTheWallTimeInMicroseconds) {
   EXPECT_LT(SystemClock().wall_us(), 4 * kYear2020Us);
 }
 
+TEST(AscendingClock, TellsTheWallTime) {
+  testing::ManualClock manual;
+  const AscendingClock clock(manual);
+  EXPECT_EQ(clock.wall_us(), manual.wall_us());
+  manual.set_wall(1h);
+  EXPECT_EQ(clock.wall_us(), manual.wall_us());
+}
+
+TEST(AscendingClock, GoesOnAtTheSamePaceWhenTheWallClockIsSetBack) {
+  testing::ManualClock manual;
+  const AscendingClock clock(manual);
+  const std::int64_t before = clock.wall_us();
+  manual.set_wall(-30s);
+  EXPECT_EQ(clock.wall_us(), before);
+  manual.advance(5s);
+  EXPECT_EQ(clock.wall_us(), before + 5'000'000);
+  manual.set_wall(40s);
+  EXPECT_EQ(clock.wall_us(), manual.wall_us()) << "it has caught up";
+}
+
+TEST(AscendingClock, BeginsWhereAnEarlierLifeWas) {
+  const testing::ManualClock manual;
+  EXPECT_EQ(AscendingClock(manual, manual.wall_us() + 7).wall_us(), manual.wall_us() + 7);
+  EXPECT_EQ(AscendingClock(manual, manual.wall_us() - 7).wall_us(), manual.wall_us());
+}
+
+TEST(AscendingClock, BelievesNoFileThatTellsAnImpossibleTime) {
+  const testing::ManualClock manual;
+  EXPECT_EQ(AscendingClock(manual, INT64_MAX).wall_us(), manual.wall_us());
+  EXPECT_EQ(AscendingClock(manual, INT64_MIN).wall_us(), manual.wall_us());
+}
+
 TEST(ManualClock, MovesOnlyWhenMoved) {
   testing::ManualClock clock;
   const Instant start = clock.now();

@@ -10,7 +10,7 @@ constexpr std::int64_t kNow = 1'800'000'000'000'000;
 std::int64_t since(const char* text) {
   const auto parsed = parse_since(text, kNow);
   EXPECT_TRUE(parsed) << text;
-  return parsed.value_or(-1);
+  return parsed ? parsed->at_us : -1;
 }
 
 TEST(Since, IsSoLongAgo) {
@@ -18,6 +18,12 @@ TEST(Since, IsSoLongAgo) {
   EXPECT_EQ(since("5m"), kNow - 300'000'000);
   EXPECT_EQ(since("1.5h"), kNow - 5'400'000'000);
   EXPECT_EQ(since("0s"), kNow);
+}
+
+TEST(Since, OfAnAgeIsToldAsOneToo) {
+  EXPECT_EQ(parse_since("5m", kNow)->age, std::chrono::minutes(5));
+  EXPECT_EQ(parse_since("0s", kNow)->age, std::chrono::milliseconds(1)) << "0 would say nothing";
+  EXPECT_EQ(parse_since("2026-11-24T10:00:00Z", kNow)->age, Duration(0));
 }
 
 TEST(Since, IsAMoment) {

@@ -27,7 +27,7 @@ TEST(SpoolPage, TheSegmentFixtureHoldsTheBatchThatThePageNames) {
   EXPECT_EQ(log.newest_epoch, Epoch{7});
   EXPECT_EQ(log.segments[0].first, Sequence{40});
   EXPECT_EQ(log.segments[0].end, Sequence{42});
-  EXPECT_EQ(log.sources.at(95), BatchNumber{12});
+  EXPECT_EQ(log.sources.at(95).newest, BatchNumber{12});
 
   LogCatalog catalog;
   catalog.reset(log.segments);

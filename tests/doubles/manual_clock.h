@@ -14,6 +14,8 @@ class ManualClock final : public Clock {
     now_ = now_ + by;
     wall_us_ += std::chrono::duration_cast<std::chrono::microseconds>(by).count();
   }
+  // Somebody sets the wall clock.
+  void set_wall(std::chrono::microseconds by) { wall_us_ += by.count(); }
 
  private:
   Instant now_{std::chrono::hours(1)};

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
@@ -14,6 +15,18 @@
 namespace xylem::testing {
 
 inline Address address(const std::string& text) { return Address::parse(text).value(); }
+
+// The system's clocks, of which somebody may set the wall's.
+class SettableClock final : public Clock {
+ public:
+  [[nodiscard]] Instant now() const override { return system_.now(); }
+  [[nodiscard]] std::int64_t wall_us() const override { return system_.wall_us() + wrong_us_; }
+  void set_wall(std::chrono::microseconds by) { wrong_us_ += by.count(); }
+
+ private:
+  SystemClock system_;
+  std::atomic<std::int64_t> wrong_us_{0};
+};
 
 // A relay in this process, on sockets in a folder of its own. The ledger is checked when it goes.
 class RunningNode {
@@ -40,6 +53,7 @@ class RunningNode {
   [[nodiscard]] Address stream() const { return at("stream"); }
   [[nodiscard]] Node& node() { return *node_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
+  void set_wall(std::chrono::microseconds by) { clock_.set_wall(by); }
   [[nodiscard]] double sampled(Metric metric) const {
     double sum = 0;
     for (const Sample& sample : node_->samples()) sum += sample.metric == metric ? sample.value : 0;
@@ -63,7 +77,7 @@ class RunningNode {
     return config;
   }
 
-  SystemClock clock_;
+  SettableClock clock_;
   std::string folder_;
   std::unique_ptr<Node> node_;
 };

@@ -132,6 +132,40 @@ TEST_F(UpstreamTest, SendsNothingTwiceToOneThatWasKilled) {
   EXPECT_EQ(taken_in(*up), 100);
 }
 
+// Numbers of a life before were never given, so what follows waits until the rest is acknowledged.
+TEST_F(UpstreamTest, SleepsWhileItWaitsForAcksBeforeAHole) {
+  {
+    RunningNode before(sidecar({"a"}));
+    send(before, 1, 10);
+  }
+  accepted = 0;
+  RunningNode relay(sidecar({"a"}));
+  send(relay, 1, 10);
+  Socket up(context, SocketKind::router, {});
+  ASSERT_TRUE(up.bind(folder.ipc("a")));
+  Frame peer;
+  Frame frame;
+  ASSERT_TRUE(testing::receive_soon(up, peer) && testing::receive_soon(up, frame));
+  const SourceWelcome welcome{kAckedProtocol, 3, {0}, 8 << 20, 1 << 20, 1000};
+  Frame to{peer.text()};
+  Frame answer(write_control(welcome));
+  ASSERT_EQ(up.send(to, true), SendOutcome::sent);
+  ASSERT_EQ(up.send(answer), SendOutcome::sent);
+  ASSERT_TRUE(testing::receive_soon(up, peer) && testing::receive_soon(up, frame));
+  const auto cycles = [&relay] {
+    for (const Sample& sample : relay.node().samples()) {
+      if (sample.metric == Metric::agent_cycles && sample.labels.at(0).second == "upstream") {
+        return sample.value;
+      }
+    }
+    return 0.0;
+  };
+  const double begun = cycles();
+  const Instant until = clock.now() + std::chrono::milliseconds(500);
+  ASSERT_TRUE(soon([&] { return clock.now() > until; }));
+  EXPECT_LT(cycles() - begun, 200);
+}
+
 TEST_F(UpstreamTest, DividesTheWorkersAmongSeveral) {
   RunningNode a(central("a"));
   RunningNode b(central("b"));

@@ -192,6 +192,28 @@ TEST_F(AckedIngestTest, OnlyTheLastOfWhatABatchBecameCarriesItsNumber) {
   EXPECT_EQ(sampled(Metric::source_refused), 1);
 }
 
+// A stranger's clock may say anything; run with the undefined behaviour sanitizer.
+TEST_F(AckedIngestTest, TakesEventsOfSourcesWithAnyClock) {
+  std::uint64_t number = 0;
+  for (const std::int64_t wall_us :
+       {INT64_MIN, INT64_MIN + 1, INT64_C(-1), INT64_C(1), INT64_MAX}) {
+    send(SourceHello{kAckedProtocol, "us", kUs, {number + 1}, AckLevel::received, wall_us});
+    ASSERT_EQ(answer(), fmt::format("welcome after {}", number));
+    for (const std::int64_t received_us : {INT64_MIN, INT64_C(-1), INT64_C(1), INT64_MAX}) {
+      auto batch = testing::batch_of({{"task.sent", R"({"type":"task-sent"})"}});
+      batch->stamp_for_link(kUs, {++number}, received_us);
+      Frame frame{BatchRef(std::move(batch))};
+      send_frame(frame);
+      take_in(received() + 1);
+      EXPECT_EQ(stamp_all(), fmt::format("{}:1 ", number));
+    }
+    const std::string all = fmt::format("ack {}", number);
+    std::string told;
+    while (told != all && told != "nothing") told = answer();
+    ASSERT_EQ(told, all);
+  }
+}
+
 // As large as a frame may be, so that what is left of it has no room in one of which only the bytes
 // at most are known.
 TEST_F(AckedIngestTest, AFrameThatBecomesMoreBatchesThanTheEdgeHoldsIsAcknowledgedAfterTheLast) {
@@ -217,7 +239,7 @@ TEST_F(AckedIngestTest, ABatchWithoutAGoodEventIsAcknowledgedNevertheless) {
 }
 
 TEST_F(AckedIngestTest, KnowsASourceOverConnectionsAndOverItsOwnRestart) {
-  ingest.recover({{kUs.value, {5}}});
+  ingest.recover({{kUs.value, {{5}, 0}}});
   send(SourceHello{kAckedProtocol, "us", kUs, {3}, AckLevel::written});
   EXPECT_EQ(answer(), "welcome after 5");
   send_event(5);

@@ -48,7 +48,7 @@ TEST_F(SourceTableTest, RemembersWhatASourceSentOverItsConnections) {
 }
 
 TEST_F(SourceTableTest, RecoversWhatTheLogSays) {
-  table.recover({5}, {7}, at(0));
+  table.recover({{5, {{7}, 0}}}, at(0), 0);
   EXPECT_EQ(table.on_hello("a", hello_of(5, 3), at(1))->acked, BatchNumber{7});
 }
 
@@ -62,11 +62,32 @@ TEST_F(SourceTableTest, ForgetsTheSourceNotHeardOfForLongest) {
   EXPECT_NE(table.find({6}), nullptr);
 }
 
+TEST_F(SourceTableTest, RecoversTheSourcesHeardOfLast) {
+  table.recover({{5, {{7}, 1}}, {6, {{1}, 3}}, {7, {{1}, 2}}}, at(0), 3);
+  EXPECT_EQ(table.size(), 2u);
+  EXPECT_EQ(table.find({5}), nullptr);
+}
+
+// A relay that was just started knows of everybody that it was silent to.
+TEST_F(SourceTableTest, ForgetsARecoveredSourceForANewcomerAtOnce) {
+  table.recover({{5, {{7}, 1'000'000}}, {6, {{1}, 2'000'000}}}, at(100), 2'000'000);
+  ASSERT_TRUE(table.on_hello("a", hello_of(7), at(100)));
+  EXPECT_EQ(table.find({5}), nullptr) << "the one not heard of for longest";
+  ASSERT_TRUE(table.on_hello("b", hello_of(6), at(100)));
+  EXPECT_FALSE(table.on_hello("c", hello_of(8), at(101))) << "those that are here stay";
+}
+
+TEST_F(SourceTableTest, TakesPlacesWithAnyTime) {
+  table.recover({{5, {{7}, INT64_MIN}}, {6, {{1}, INT64_MAX}}}, at(0), -5);
+  EXPECT_TRUE(table.on_hello("a", hello_of(7), at(0)));
+}
+
 TEST_F(SourceTableTest, RefusesWithASentence) {
   EXPECT_EQ(refusal({2, "us", {5}, {1}, AckLevel::received}),
             "protocol 1 is spoken here, and not 2");
   EXPECT_EQ(refusal(hello_of(0)), "a SourceHello names its source and its first batch, from 1");
   EXPECT_EQ(refusal(hello_of(5, 0)), "a SourceHello names its source and its first batch, from 1");
+  EXPECT_EQ(refusal(hello_of(5, UINT64_MAX)), "no source has sent so many batches");
   EXPECT_EQ(refusal({kAckedProtocol, std::string(129, 'x'), {5}, {1}, AckLevel::received}),
             "a name has at most 128 bytes");
   EXPECT_EQ(refusal({kAckedProtocol, "us", {5}, {1}, AckLevel::synced}),

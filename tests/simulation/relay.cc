@@ -34,6 +34,12 @@ Upstream::Options upstream_options(const Relay::Options& options, std::uint64_t 
 }
 
 constexpr std::uint64_t kEventsPerBatchMost = 8;
+// A turn of the history passes over so much of its log, which is small, too.
+constexpr std::uint64_t kPassBytes = 4 << 10;
+
+Result<Epoch> begin_epoch(Spool& spool, const Clock& clock) {
+  return spool.begin_epoch(AscendingClock(clock, spool.newest_us()).wall_us());
+}
 
 }  // namespace
 
@@ -110,8 +116,9 @@ class Relay::LocalWorkers final : Admission::Refused, Admission::Outlet {
 // One life of the process; node.cc has the same members in the same order.
 struct Relay::Life {
   Life(const Options& options, Context& context, std::unique_ptr<Spool> held, Epoch begun,
-       Oracle& oracle, const Clock& clock)
+       Oracle& oracle, const Clock& process_clock)
       : spool(std::move(held)),
+        clock(process_clock, spool->newest_us()),
         epoch(begun),
         push_edge("push", options.ring_batches),
         acked_edge("acked", options.ring_batches),
@@ -119,12 +126,14 @@ struct Relay::Life {
         spool_edge("spool", options.ring_batches),
         watch_edge("watch", options.ring_batches),
         acked(acked_options(options), context, acked_edge, &progress, clock),
-        stream(stream_options(options), context, stream_edge, epoch, clock,
-               [this] { return spool->reader(); }),
+        history_link(options.history),
+        stream(stream_options(options), context, stream_edge, epoch, clock, &history_link),
+        history([this] { return spool->reader(kPassBytes); }, history_link),
         pipeline(epoch, clock, {&push_edge, &acked_edge}, {&stream_edge, &spool_edge, &watch_edge}),
         local(push_edge, progress, options.local_level, oracle) {
     for (SourceEdge* edge : {&push_edge, &acked_edge}) edge->join(bell, bell);
     for (SinkEdge* edge : {&stream_edge, &spool_edge, &watch_edge}) edge->join(bell, bell);
+    history_link.join(bell, bell);
   }
   static StreamEgress::Options stream_options(const Options& options) {
     StreamEgress::Options made = options.stream_egress;
@@ -132,8 +141,7 @@ struct Relay::Life {
     return made;
   }
   // As Node::add_spool() and Node::start().
-  [[nodiscard]] Result<void> begin(const Options& options, Context& context, const Clock& clock,
-                                   std::uint64_t seed) {
+  [[nodiscard]] Result<void> begin(const Options& options, Context& context, std::uint64_t seed) {
     acked.recover(spool->recovered().sources);
     RecordNumber newest;
     if (!options.upstream.empty()) {
@@ -143,7 +151,7 @@ struct Relay::Life {
     }
     spool_agent.emplace(options.spool_agent, *spool, newest, progress, spool_edge, clock);
     spool_agent->wake(bell);
-    agents = {&acked, &pipeline, &*spool_agent, &stream};
+    agents = {&acked, &pipeline, &*spool_agent, &stream, &history};
     if (upstream) agents.push_back(&*upstream);
     asleep_until.resize(agents.size());
     for (auto agent = agents.rbegin(); agent != agents.rend(); ++agent) {
@@ -154,6 +162,7 @@ struct Relay::Life {
 
   Doorbell bell;
   std::unique_ptr<Spool> spool;
+  AscendingClock clock;
   LogProgress progress;
   Epoch epoch;
   SourceEdge push_edge;
@@ -162,7 +171,9 @@ struct Relay::Life {
   SinkEdge spool_edge;
   SinkEdge watch_edge;  // the oracle's
   AckedIngest acked;
+  HistoryLink history_link;
   StreamEgress stream;
+  HistoryAgent history;
   PipelineAgent pipeline;
   std::optional<SpoolAgent> spool_agent;
   std::optional<Upstream> upstream;
@@ -188,7 +199,7 @@ Relay::~Relay() = default;
 
 bool Relay::start() {
   auto spool = Spool::open(disk_.mount(), options_.spool);
-  const Result<Epoch> epoch = spool ? (*spool)->begin_epoch(clock_.wall_us()) : Epoch{};
+  const Result<Epoch> epoch = spool ? begin_epoch(**spool, clock_) : Epoch{};
   if (!spool || !epoch) {
     ++counts_.failed_starts;
     return false;
@@ -196,7 +207,7 @@ bool Relay::start() {
   counts_.set_aside += (*spool)->recovered().set_aside.size();
   auto life =
       std::make_unique<Life>(options_, *context_, std::move(*spool), *epoch, oracle_, clock_);
-  if (!life->begin(options_, *context_, clock_, chance_.any())) {
+  if (!life->begin(options_, *context_, chance_.any())) {
     ++counts_.failed_starts;
     return false;
   }

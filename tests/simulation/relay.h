@@ -9,6 +9,7 @@
 
 #include "relay/egress/stream_egress.h"
 #include "relay/egress/upstream.h"
+#include "relay/history/history_agent.h"
 #include "relay/ingest/acked_ingest.h"
 #include "relay/pipeline/pipeline_agent.h"
 #include "relay/spool/spool_agent.h"
@@ -35,6 +36,7 @@ class Relay {
     LogWriter::Options spool;
     SpoolAgent::Options spool_agent;
     StreamEgress::Options stream_egress;
+    HistoryLink::Options history;
     std::vector<std::string> upstream;  // the acked endpoints of other relays
     Upstream::Options upstream_options;
     // A sidecar's own workers say that an event is safe at this level.

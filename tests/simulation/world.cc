@@ -73,6 +73,7 @@ Relay& World::add_relay(const std::string& name, const std::vector<std::string>&
   if (plan_.small_quota && chance_.one_in(3)) options.spool.overflow = SpoolOverflow::drop_newest;
   options.spool_agent.sync_interval = some(20, 1'000);
   options.stream_egress.retention.bytes_max = chance_.below(3) * (std::uint64_t{8} << 10);
+  if (chance_.one_in(3)) options.history.bytes_max = 1;  // one helping at a time
   options.stream_egress.block_deadline = Duration(0);
   options.stream_egress.limits.heartbeat = std::chrono::seconds(1);
   options.stream_egress.limits.idle_timeout = some(3'000, 10'000);

@@ -40,6 +40,26 @@ TEST_F(LogCatalogTest, FindsTheSegmentOfATime) {
   EXPECT_FALSE(catalog.since(351));
 }
 
+TEST_F(LogCatalogTest, FindsAPlaceInASegmentByItsMarks) {
+  constexpr std::uint64_t kMiB = 1 << 20;
+  EXPECT_EQ(catalog.offset_at(2, {15}), 0u) << "nothing is known of it";
+  catalog.mark(2, {3 * kMiB, {20}, 140});
+  catalog.mark(2, {kMiB, {13}, 120});
+  catalog.mark(2, {kMiB + 100, {14}, 121});
+  EXPECT_EQ(catalog.offset_at(2, {12}), 0u);
+  EXPECT_EQ(catalog.offset_at(2, {13}), kMiB);
+  EXPECT_EQ(catalog.offset_at(2, {19}), kMiB) << "one so near to another is not kept";
+  EXPECT_EQ(catalog.offset_at(2, {30}), 3 * kMiB);
+  EXPECT_EQ(catalog.offset_since(2, 120), 0u) << "more of that time may lie before it";
+  EXPECT_EQ(catalog.offset_since(2, 121), kMiB);
+  EXPECT_EQ(catalog.offset_since(2, 500), 3 * kMiB);
+  catalog.cut(2, {18}, 2 * kMiB);
+  EXPECT_EQ(catalog.offset_at(2, {30}), kMiB);
+  catalog.remove_oldest();
+  catalog.remove_oldest();
+  EXPECT_EQ(catalog.offset_at(2, {30}), 0u);
+}
+
 TEST_F(LogCatalogTest, KnowsHowFarItReachesBack) {
   EXPECT_TRUE(catalog.reaches(0)) << "nothing was ever let go of";
   catalog.remove_oldest();

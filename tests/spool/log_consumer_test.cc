@@ -72,6 +72,24 @@ TEST_F(LogConsumerTest, CountsWhatTheQuotaLetGoOf) {
   EXPECT_EQ(ledger().accepted, taken + dropped);
 }
 
+TEST_F(LogConsumerTest, CountsAHoleInTheMiddleOfAGroup) {
+  log.open();
+  static_cast<void>(log.append(2));
+  const std::uint64_t second = log.size(1);
+  static_cast<void>(log.append(3));
+  static_cast<void>(log.append(2));
+  static_cast<void>(log.append(1));
+  log.kill();
+  log.flip(1, second + 90);
+  log.open();
+  begin();
+  EXPECT_EQ(take(1), "1:1-2 ");
+  EXPECT_EQ(ledger().held, 6u);
+  EXPECT_EQ(take(), "1:6-7 1:8-8 ");
+  EXPECT_EQ(ledger().dropped_total(), 3u);
+  EXPECT_EQ(ledger().held, 0u);
+}
+
 // Its file stays readable while it is open, but what is in it was counted already.
 TEST_F(LogConsumerTest, TakesNothingOfASegmentThatWasLetGoOf) {
   log.options.bytes_max = 4 * log.options.segment_bytes;

@@ -134,8 +134,8 @@ TEST_F(LogRecoveryTest, RemembersTheSourcesOfSegmentsBefore) {
   log.kill();
   std::filesystem::remove(log.path(1));
   const RecoveredLog found = recovered();
-  EXPECT_EQ(found.sources.at(95), BatchNumber{10});
-  EXPECT_EQ(found.sources.at(96), BatchNumber{7});
+  EXPECT_EQ(found.sources.at(95).newest, BatchNumber{10});
+  EXPECT_EQ(found.sources.at(96).newest, BatchNumber{7});
 }
 
 TEST_F(LogRecoveryTest, RemembersTheSourcesWhenARelayEndedWhileItBeganASegment) {
@@ -143,12 +143,32 @@ TEST_F(LogRecoveryTest, RemembersTheSourcesWhenARelayEndedWhileItBeganASegment) 
   static_cast<void>(log.append(1, {{95}, {10}, false, 0}));
   log.kill();
   std::ofstream(log.path(2)).close();
-  EXPECT_EQ(recovered().sources.at(95), BatchNumber{10}) << "a file that is still empty";
+  EXPECT_EQ(recovered().sources.at(95).newest, BatchNumber{10}) << "a file that is still empty";
   std::vector<std::byte> head(kSegmentHeaderBytes);
   write_segment_header({3, {1}, {2}, 0}, head);
   std::ofstream(log.path(3), std::ios::binary)
       .write(reinterpret_cast<const char*>(head.data()), std::ssize(head));
-  EXPECT_EQ(recovered().sources.at(95), BatchNumber{10}) << "a header alone";
+  EXPECT_EQ(recovered().sources.at(95).newest, BatchNumber{10}) << "a header alone";
+}
+
+// Its source was told of nothing, sends the frame again, and all of it is taken again.
+TEST_F(LogRecoveryTest, TakesBackThePiecesOfAFrameThatIsNotWhole) {
+  log.open();
+  static_cast<void>(log.append(1, {{95}, {10}, false, 0}));
+  static_cast<void>(log.append(2, {{}, {}, false, 0, true}));
+  static_cast<void>(log.append(1));
+  log.kill();
+  log.open();
+  EXPECT_EQ(log.read(), "1:1-1 ");
+  EXPECT_EQ(log.spool->recovered().sources.at(95).newest, BatchNumber{10});
+  EXPECT_EQ(log.spool->recovered().segments.back().end, Sequence{2});
+  static_cast<void>(log.append(2, {{}, {}, false, 0, true}));
+  static_cast<void>(log.append(1));
+  static_cast<void>(log.append(1, {{95}, {11}, false, 0}));
+  log.kill();
+  log.open();
+  EXPECT_EQ(log.read(), "1:1-1 2:1-2 2:3-3 2:4-4 ");
+  EXPECT_EQ(log.spool->recovered().sources.at(95).newest, BatchNumber{11});
 }
 
 TEST_F(LogRecoveryTest, RefusesTheLogOfANewerProgram) {

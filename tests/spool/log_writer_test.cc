@@ -264,7 +264,7 @@ TEST_F(LogWriterTest, RemembersWhatSourcesHaveSent) {
   while (segments() < 3) static_cast<void>(append(5));
   kill();
   open();
-  EXPECT_EQ(spool->recovered().sources.at(95), BatchNumber{3});
+  EXPECT_EQ(spool->recovered().sources.at(95).newest, BatchNumber{3});
 }
 
 TEST(SpoolOverflow, IsParsedFromItsName) {

@@ -25,10 +25,11 @@ class SpoolAgentTest : public ::testing::Test {
                   RecordNumber{}, progress, *edge, clock);
     agent->wake(woken);
   }
-  void pass(std::size_t events, bool sync = false) {
+  void pass(std::size_t events, bool sync = false) { pass(events, {{}, {}, sync, 0}); }
+  void pass(std::size_t events, const BatchOrigin& origin) {
     auto batch = testing::batch_of("task.sent", events);
     batch->stamp({7}, {next}, clock.wall_us());
-    batch->set_origin({{}, {}, sync, 0});
+    batch->set_origin(origin);
     next += events;
     edge->push(BatchRef(std::move(batch)).release());
   }
@@ -58,6 +59,24 @@ TEST_F(SpoolAgentTest, SaysHowFarTheLogHasCome) {
   EXPECT_EQ(written(), 5u);
   EXPECT_LE(synced(), written());
   EXPECT_FALSE(agent->has_work());
+}
+
+TEST_F(SpoolAgentTest, WritesAFrameThatBecameSeveralBatchesAsAWhole) {
+  const BatchOrigin piece{{}, {}, false, 0, true};
+  pass(1);
+  pass(2, piece);
+  pass(1);  // a worker's, in between
+  work();
+  EXPECT_EQ(written(), 1u);
+  EXPECT_FALSE(agent->has_work());
+  EXPECT_EQ(ledger().held, 3u);
+  EXPECT_EQ(agent->drain(clock.now()), Agent::Drain::unfinished);
+  pass(2, piece);
+  pass(1, {{95}, {3}, false, 0});
+  EXPECT_TRUE(agent->has_work());
+  work();
+  EXPECT_EQ(written(), 7u);
+  EXPECT_TRUE(ledger().balances());
 }
 
 TEST_F(SpoolAgentTest, SyncsAfterAWhile) {

@@ -1,14 +1,17 @@
 // Goal    the way from any place in the past to the present gives every event that is still kept
 //         once and in order, and a gap in the place of what is not.
-// Method  a log of records in a vector, a real retention; by example, and with random bounds.
+// Method  a log of records in a vector, a real retention, the history's agent in turns on this
+// thread;
+//         by example, and with random bounds.
 
-#include "relay/egress/way_back.h"
+#include "relay/history/way_back.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <vector>
 
+#include "relay/history/history_agent.h"
 #include "tests/doubles/batches.h"
 #include "tests/doubles/chance.h"
 
@@ -38,6 +41,7 @@ class ListedLog final : public LogHistory {
   }
   BatchRef read() override { return has_more() ? records_[at_++] : BatchRef(); }
   bool has_more() const override { return at_ < std::min(written_, records_.size()); }
+  void rest() override {}
   Sequence end_of(Epoch epoch) const override {
     return epoch == kBefore ? end_of_before_ : Sequence{0};
   }
@@ -79,14 +83,22 @@ class WayBackTest : public ::testing::Test {
   void keep(std::uint64_t bytes) {
     kept.emplace(Retention::Options{.bytes_max = bytes, .age_max = std::chrono::hours(1)});
   }
-  WayBack way(bool with_log = true) {
-    return {kNow, *kept,
-            with_log ? std::make_unique<ListedLog>(log, written, end_of_before) : nullptr};
+  WayBack way(bool with_log = true) { return {kNow, *kept, with_log ? &link : nullptr, filter}; }
+  // What the threads of the stream and of the history would do; nothing, if it was nothing.
+  std::size_t exchange() {
+    now = now + std::chrono::seconds(1);
+    return link.receive() + link.send(now) + agent.do_work(now);
+  }
+  std::optional<WayBack::Piece> next_of(WayBack& way) {
+    for (;;) {
+      if (auto piece = way.next()) return piece;
+      if (exchange() == 0 && !way.has_next()) return std::nullopt;
+    }
   }
   // All that the way gives until it has nothing more: "6:3-4 7:1-2 gap 7:3-5 ".
-  static std::string walk(WayBack& way) {
+  std::string walk(WayBack& way) {
     std::string told;
-    while (const auto piece = way.next()) {
+    while (const auto piece = next_of(way)) {
       if (piece->gap) {
         told += fmt::format("gap {}:{}-{} ", piece->gap->epoch.value, piece->gap->first.value,
                             piece->gap->last.value);
@@ -103,19 +115,36 @@ class WayBackTest : public ::testing::Test {
     const std::string told = walk(made);
     return told + (made.at_end() ? "end" : "");
   }
+  double sampled(Metric metric) {
+    Samples samples;
+    link.sample(samples);
+    for (const Sample& sample : samples) {
+      if (sample.metric == metric) return sample.value;
+    }
+    return -1;
+  }
   std::string since(std::int64_t at_us, bool with_log = true) {
     WayBack made = way(with_log);
     made.begin_since(at_us);
     const std::string told = walk(made);
     return told + (made.at_end() ? "end" : "");
   }
-  void SetUp() override { keep(1 << 20); }
+  void SetUp() override {
+    keep(1 << 20);
+    link.join(bell, bell);
+  }
 
   std::vector<BatchRef> log;
   std::size_t written = 0;
   Sequence end_of_before{0};
   std::optional<Retention> kept;
   std::uint64_t next = 1;
+  TopicFilter filter = TopicFilter::parse({}).value();
+  Instant now{std::chrono::hours(1)};
+  Doorbell bell;
+  HistoryLink link{{}};
+  HistoryAgent agent{[this] { return std::make_unique<ListedLog>(log, written, end_of_before); },
+                     link};
 };
 
 TEST_F(WayBackTest, ComesFromMemoryWhileMemoryReachesBack) {
@@ -267,6 +296,47 @@ TEST_F(WayBackTest, NeverRunsAheadOfMemory) {
   EXPECT_EQ(from(kBefore, 2), "6:2-3 gap 7:1-2 7:3-4 7:5-6 end");
 }
 
+TEST_F(WayBackTest, DoesNotKnowWhereATimeBeginsBeforeTheLogWasSearched) {
+  log_of_before(1, 1, 1);
+  keep(0);
+  pass(2, 100);
+  WayBack made = way();
+  made.begin_since(1);
+  EXPECT_FALSE(made.has_begun());
+  EXPECT_FALSE(made.at_end());
+  while (exchange() != 0) {
+  }
+  EXPECT_TRUE(made.has_begun());
+  EXPECT_EQ(made.place(), (LogPosition{kBefore, {1}}));
+}
+
+// The clock was set back once: what came later bears an earlier time, and is news all the same.
+TEST_F(WayBackTest, OnlyFindsTheBeginningByTime) {
+  log_of_before(1, 1, 5);
+  log_of_before(2, 1, 9);
+  log_of_before(3, 1, 2);
+  EXPECT_EQ(since(6), "6:2-2 6:3-3 ");
+}
+
+TEST_F(WayBackTest, GivesBackWhatItsSubscriberDoesNotTakeAndReadsItAgain) {
+  log_of_before(1, 2, 1);
+  log_of_before(3, 2, 1);
+  WayBack made = way();
+  made.begin_at(kBefore, {1});
+  EXPECT_TRUE(next_of(made)) << "the first of two";
+  EXPECT_TRUE(made.has_next());
+  made.review(true);
+  EXPECT_TRUE(made.has_next());
+  EXPECT_EQ(sampled(Metric::history_readers), 1);
+  EXPECT_GT(sampled(Metric::history_bytes), 0);
+  made.review(false);
+  while (exchange() != 0) {
+  }
+  EXPECT_EQ(sampled(Metric::history_readers), 0);
+  EXPECT_EQ(sampled(Metric::history_bytes), 0);
+  EXPECT_EQ(walk(made), "6:3-4 ");
+}
+
 TEST_F(WayBackTest, GivesEverythingOnceWhateverIsWhere) {
   for (const std::uint64_t seed : testing::seeds(200)) {
     SCOPED_TRACE(testing::named(seed));
@@ -289,7 +359,7 @@ TEST_F(WayBackTest, GivesEverythingOnceWhateverIsWhere) {
     WayBack made = way();
     std::vector<std::uint64_t> got;
     const auto step = [&] {
-      const auto piece = made.next();
+      const auto piece = next_of(made);
       if (!piece) return false;
       EXPECT_FALSE(piece->gap);
       if (piece->gap) return false;
