@@ -102,6 +102,7 @@ class StreamEgress final : public Agent {
   const Clock& clock_;
   OpenLog open_log_;
   DistinctLog log_;
+  DistinctLog arrivals_log_;  // and departures, by the names of subscribers
   Published<SubscriptionSession::Limits> limits_;
   std::optional<Socket> socket_;
   std::vector<Address> bound_;
