@@ -2,7 +2,6 @@
 include(CMakeFindDependencyMacro)
 find_dependency(Threads)
 find_dependency(fmt)
-find_dependency(spdlog)
 find_dependency(simdjson)
 find_dependency(Boost 1.74)
 find_dependency(PkgConfig)

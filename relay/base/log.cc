@@ -1,38 +1,88 @@
 #include "relay/base/log.h"
 
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
+#include <unistd.h>
 
+#include <array>
+#include <cerrno>
+#include <ctime>
+
+#include "relay/base/line_queue.h"
 #include "relay/base/utf8.h"
 
 namespace xylem {
 namespace {
 
-spdlog::level::level_enum spdlog_level(LogLevel level) {
+// The log is the process's, as its stderr is.
+std::atomic<LogLevel> g_least{LogLevel::info};
+std::atomic<LineQueue*> g_queue{nullptr};
+std::atomic<std::uint64_t> g_lines{0};
+std::atomic<std::uint64_t> g_suppressed{0};
+
+struct Look {
+  std::string_view name;
+  std::string_view color;
+};
+
+Look look_of(LogLevel level) {
   switch (level) {
-    case LogLevel::debug: return spdlog::level::debug;
-    case LogLevel::info: return spdlog::level::info;
-    case LogLevel::warning: return spdlog::level::warn;
-    case LogLevel::error: return spdlog::level::err;
+    case LogLevel::debug: return {"debug", "\x1b[36m"};
+    case LogLevel::info: return {"info", "\x1b[32m"};
+    case LogLevel::warning: return {"warning", "\x1b[33m\x1b[1m"};
+    case LogLevel::error: return {"error", "\x1b[31m\x1b[1m"};
   }
-  return spdlog::level::info;
+  return {"info", ""};
 }
 
-spdlog::logger& logger() {
-  static const std::shared_ptr<spdlog::logger> instance = [] {
-    auto made = spdlog::stderr_color_mt("xylem");
-    made->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v");
-    made->set_level(spdlog::level::info);
-    return made;
-  }();
-  return *instance;
+// ISO 8601, to the millisecond, in the machine's zone.
+std::string time_text() {
+  const std::int64_t now_ms = SystemClock().wall_us() / 1000;
+  const auto seconds = static_cast<std::time_t>(now_ms / 1000);
+  std::tm local{};
+  ::localtime_r(&seconds, &local);
+  std::array<char, 32> day{};
+  std::array<char, 8> zone{};
+  std::strftime(day.data(), day.size(), "%Y-%m-%dT%H:%M:%S", &local);
+  std::strftime(zone.data(), zone.size(), "%z", &local);
+  const std::string_view offset(zone.data());
+  return fmt::format("{}.{:03}{}:{}", day.data(), now_ms % 1000, offset.substr(0, 3),
+                     offset.substr(3));
+}
+
+void write_at_once(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;  // there is nowhere to say it
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
 }
 
 }  // namespace
 
-void log_line(LogLevel level, std::string_view text) { logger().log(spdlog_level(level), text); }
+std::string log_text(LogLevel level, std::string_view text) {
+  static const bool colored = ::isatty(STDERR_FILENO) == 1;
+  const Look look = look_of(level);
+  return fmt::format("{} {}{}{} {}\n", time_text(), colored ? look.color : "", look.name,
+                     colored ? "\x1b[m" : "", text);
+}
 
-void set_log_level(LogLevel least) { logger().set_level(spdlog_level(least)); }
+void log_line(LogLevel level, std::string_view text) {
+  if (level < g_least.load(std::memory_order_relaxed)) return;
+  g_lines.fetch_add(1, std::memory_order_relaxed);
+  std::string line = log_text(level, text);
+  LineQueue* queue = g_queue.load(std::memory_order_acquire);
+  queue != nullptr ? queue->push(std::move(line)) : write_at_once(line);
+}
+
+void send_log_lines_to(LineQueue* queue) { g_queue.store(queue, std::memory_order_release); }
+
+void set_log_level(LogLevel least) { g_least.store(least, std::memory_order_relaxed); }
+
+LogFigures log_figures() {
+  const LineQueue* queue = g_queue.load(std::memory_order_acquire);
+  return {g_lines.load(std::memory_order_relaxed), g_suppressed.load(std::memory_order_relaxed),
+          queue != nullptr ? queue->lost() : 0};
+}
 
 Result<LogLevel> parse_log_level(std::string_view name) {
   if (name == "debug") return LogLevel::debug;
@@ -64,26 +114,81 @@ std::string printable(std::string_view text, std::size_t bytes_max) {
   return out;
 }
 
-void DistinctLog::warn(const std::string& cause, std::string_view sentence) {
+bool LineBudget::spend(Instant now) {
+  const std::int64_t now_ns = now.since_boot.count();
+  std::int64_t until = spent_until_ns_.load(std::memory_order_relaxed);
+  for (;;) {
+    // Further ahead than a budget can be spent is the time of another clock.
+    const std::int64_t ahead = until - now_ns;
+    const std::int64_t from = ahead < 0 || ahead > burst_.count() ? now_ns : until;
+    if (from + each_.count() - now_ns > burst_.count()) return false;
+    if (spent_until_ns_.compare_exchange_weak(until, from + each_.count(),
+                                              std::memory_order_relaxed)) {
+      return true;
+    }
+  }
+}
+
+LineBudget& process_line_budget() {
+  static LineBudget budget(200, 20);
+  return budget;
+}
+
+void DistinctLog::warn(std::string_view cause, std::string_view sentence) {
+  line(LogLevel::warning, cause, sentence);
+}
+
+void DistinctLog::info(std::string_view cause, std::string_view sentence) {
+  line(LogLevel::info, cause, sentence);
+}
+
+void DistinctLog::line(LogLevel level, std::string_view cause, std::string_view sentence) {
+  if (level < g_least.load(std::memory_order_relaxed)) return;
+  const Instant now = clock_.now();
+  forget_the_old(cause, now);
   auto found = causes_.find(cause);
   if (found == causes_.end()) {
-    if (causes_.size() >= kCausesMax) causes_.clear();
-    causes_.emplace(cause, Cause{clock_.now(), 0});
-    log_line(LogLevel::warning, sentence);
-    return;
+    if (causes_.size() >= kCausesMax) return suppress(others_);
+    found = causes_.emplace(cause, Cause{now, false, 0}).first;
   }
   Cause& known = found->second;
-  if (clock_.now() - known.last_printed < interval_) {
-    ++known.suppressed;
-    return;
+  if ((known.written && now - known.seen < interval_) || !budget_.spend(now) ||
+      !of_process_.spend(now)) {
+    return suppress(known.suppressed);
   }
-  known.last_printed = clock_.now();
-  if (known.suppressed == 0) {
-    log_line(LogLevel::warning, sentence);
-  } else {
-    log_line(LogLevel::warning, fmt::format("{} ({} more like it)", sentence, known.suppressed));
+  std::string more;
+  if (known.suppressed != 0) more = fmt::format(" ({} more like it)", known.suppressed);
+  if (others_ != 0) {
+    more += fmt::format(" ({} more of at least {} other causes)", others_, others_causes_);
   }
-  known.suppressed = 0;
+  log_line(level, fmt::format("{}{}", sentence, more));
+  known = {now, true, 0};
+  others_ = 0;
+  others_causes_ = 0;
+}
+
+void DistinctLog::suppress(std::uint64_t& count) {
+  ++count;
+  g_suppressed.fetch_add(1, std::memory_order_relaxed);
+}
+
+// Once per interval, so that a storm does not pay for it with each of its lines.
+void DistinctLog::forget_the_old(std::string_view but, Instant now) {
+  if (now - forgot_at_ < interval_) return;
+  forgot_at_ = now;
+  std::erase_if(causes_, [&](const auto& entry) {
+    const auto& [name, cause] = entry;
+    if (name == but || now - cause.seen < interval_) return false;
+    others_ += cause.suppressed;
+    others_causes_ += cause.suppressed != 0;
+    return true;
+  });
+}
+
+std::uint64_t DistinctLog::untold() const {
+  std::uint64_t total = others_;
+  for (const auto& [name, cause] : causes_) total += cause.suppressed;
+  return total;
 }
 
 }  // namespace xylem

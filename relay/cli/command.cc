@@ -1,5 +1,6 @@
 #include "relay/cli/command.h"
 
+#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -21,8 +22,10 @@ volatile sig_atomic_t g_hung_up = 0;
 
 }  // namespace
 
+std::string failure_text(std::string_view sentence) { return fmt::format("xylem: {}\n", sentence); }
+
 int failed(std::string_view sentence) {
-  std::fprintf(stderr, "xylem: %.*s\n", static_cast<int>(sentence.size()), sentence.data());
+  std::fputs(failure_text(sentence).c_str(), stderr);
   return kFailed;
 }
 

@@ -33,7 +33,9 @@ void add_control(CLI::App& app, Run& run);
 void add_spool(CLI::App& app, Run& run);
 void add_bench(CLI::App& app, Run& run);
 
-// One line on stderr, "xylem: ...", and kFailed; or kUsage, for what was wrong on the command line.
+// What a command that cannot go on says: "xylem: ..." and a newline.
+[[nodiscard]] std::string failure_text(std::string_view sentence);
+// That on stderr, and kFailed; or kUsage, for what was wrong on the command line.
 int failed(std::string_view sentence);
 int misused(std::string_view sentence);
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "relay/agent/line_writer.h"
 #include "relay/base/log.h"
 #include "relay/base/version.h"
 #include "relay/cli/command.h"
@@ -19,6 +20,17 @@ namespace xylem::cli {
 namespace {
 
 constexpr Duration kSignalWait = std::chrono::seconds(1);
+// How long the last lines may take to be read.
+constexpr Duration kLastWordsMax = std::chrono::seconds(1);
+
+// What the process says goes through these, so that no thread of the relay waits for a reader.
+struct Writers {
+  LineWriter out{"stdout", STDOUT_FILENO};
+  LineWriter log{"log", STDERR_FILENO};
+
+  // False if somebody does not read; then a thread is stuck in a write.
+  [[nodiscard]] bool finish() { return log.finish(kLastWordsMax) && out.finish(kLastWordsMax); }
+};
 
 std::string joined(const std::vector<Address>& addresses) {
   std::vector<std::string> texts;
@@ -27,7 +39,7 @@ std::string joined(const std::vector<Address>& addresses) {
 }
 
 // Where it listens: for people a line each, for scripts one JSON line on stdout once it is ready.
-void announce(const Node& node) {
+void announce(const Node& node, LineQueue& out) {
   nlohmann::ordered_json json{{"ready", true}};
   for (const auto& [name, addresses] : node.endpoints()) {
     XYLEM_LOG(info, "{:<8} {}", name, joined(addresses));
@@ -35,10 +47,7 @@ void announce(const Node& node) {
     for (const Address& address : addresses) json[name].push_back(address.text());
   }
   XYLEM_LOG(info, "ready");
-  if (!is_terminal(STDOUT_FILENO)) {
-    std::printf("%s\n", json.dump().c_str());
-    std::fflush(stdout);
-  }
+  if (!is_terminal(STDOUT_FILENO)) out.push(json.dump() + "\n");
 }
 
 void reload(Node& node, const ConfigSources& sources) {
@@ -69,22 +78,22 @@ int report(const StopReport& stopped) {
   return kLeftBehind;
 }
 
-int serve(const ConfigSources& sources) {
-  const auto config = load_config(sources);
-  if (!config) {
-    std::fputs(text_of(config.error()).c_str(), stderr);
-    return kBadConfiguration;
-  }
-  set_log_level(config->log_level);
-  prepare_for_few_descriptors();
-  Signals signals;
+int not_started(const Error& error, LineQueue& log) {
+  log.push(failure_text(error.message));
+  return kFailed;
+}
+
+// Until a signal says otherwise.
+int run(const Config& config, const ConfigSources& sources, Signals& signals, Writers& writers) {
   const SystemClock clock;
   XYLEM_LOG(info, "xylem {}, process {}", kVersion, ::getpid());
-  const auto opened = Node::open(*config, clock);
-  if (!opened) return failed(opened.error().message);
+  const auto opened = Node::open(config, clock);
+  if (!opened) return not_started(opened.error(), writers.log.queue());
   Node& node = **opened;
-  if (const auto started = node.start(); !started) return failed(started.error().message);
-  announce(node);
+  if (const auto started = node.start(); !started) {
+    return not_started(started.error(), writers.log.queue());
+  }
+  announce(node, writers.out.queue());
   forget_startup_memory();
 
   for (;;) {
@@ -98,8 +107,28 @@ int serve(const ConfigSources& sources) {
   const auto hurry = [&signals] { return signals.wait(Duration(0)) == Signals::Signal::stop; };
   const StopReport stopped = node.stop(clock.now() + patience, hurry);
   const int code = report(stopped);
-  // A thread that did not end still has its sockets, and closing the context would wait for it.
-  if (stopped.any_late()) std::_Exit(code);
+  if (stopped.any_late()) {
+    // A thread that did not end still has its sockets, and closing the context would wait for it.
+    static_cast<void>(writers.finish());
+    std::_Exit(code);
+  }
+  return code;
+}
+
+int serve(const ConfigSources& sources) {
+  const auto config = load_config(sources);
+  if (!config) {
+    std::fputs(text_of(config.error()).c_str(), stderr);
+    return kBadConfiguration;
+  }
+  set_log_level(config->log_level);
+  prepare_for_few_descriptors();
+  Signals signals;
+  Writers writers;
+  send_log_lines_to(&writers.log.queue());
+  const int code = run(*config, sources, signals, writers);
+  send_log_lines_to(nullptr);
+  if (!writers.finish()) std::_Exit(code);
   return code;
 }
 

@@ -42,6 +42,7 @@ StreamEgress::StreamEgress(Options options, Context& context, SinkEdge& edge, Ep
       clock_(clock),
       history_(history),
       log_(clock),
+      arrivals_log_(clock),
       // Session numbers tell sessions apart and grant nothing, so the epoch is seed enough.
       session_ids_(epoch.value),
       retention_(options_.retention) {
@@ -215,8 +216,8 @@ void StreamEgress::on_hello(const std::string& peer, const Hello& hello, Instant
   }
   if (!session) {
     refused_[static_cast<std::size_t>(RefusedFrame::hello)].fetch_add(1, std::memory_order_relaxed);
-    log_.warn("stream hello", fmt::format("stream refused subscriber '{}': {}",
-                                          printable(hello.name), session.error().message));
+    log_.warn("hello", fmt::format("stream refused subscriber '{}': {}", printable(hello.name),
+                                   session.error().message));
     return say_bye(peer, ByeReason::refused, session.error().message);
   }
   const Tap::Options tap{session->tap_bytes_max(), session->tap_events_max(), session->overflow()};
@@ -229,8 +230,9 @@ void StreamEgress::on_hello(const std::string& peer, const Hello& hello, Instant
                  std::string(name_of(subscriber.session.overflow())), clock_.wall_us());
   begin(subscriber, hello);
   subscribers_.emplace(peer, std::move(made));
-  XYLEM_LOG(info, "stream subscriber '{}' wants {} ({})", label,
-            printable(subscriber.session.filter().name()), subscriber.entry->overflow);
+  arrivals_log_.info(label, fmt::format("stream subscriber '{}' wants {} ({})", label,
+                                        printable(subscriber.session.filter().name()),
+                                        subscriber.entry->overflow));
   if (!subscriber.behind || subscriber.behind->has_begun()) welcome(peer, subscriber);
 }
 
@@ -288,7 +290,7 @@ void StreamEgress::refuse(const std::string& peer, RefusedFrame what, const Fram
                           const std::string& why) {
   refused_[static_cast<std::size_t>(what)].fetch_add(1, std::memory_order_relaxed);
   const std::string from = frame.peer_address();
-  log_.warn(fmt::format("stream {} {}", kRefusedFrameNames[static_cast<std::size_t>(what)], from),
+  log_.warn(kRefusedFrameNames[static_cast<std::size_t>(what)],
             fmt::format("stream refused a frame of {} bytes from {}: {}", frame.bytes().size(),
                         from.empty() ? "a local socket" : from, why));
   say_bye(peer, ByeReason::refused, why);
@@ -312,6 +314,7 @@ void StreamEgress::probe_the_stuck() {
 void StreamEgress::look_for_the_slow() {
   for (auto& [peer, subscriber] : subscribers_) {
     Tap& tap = subscriber->tap;
+    const std::string& name = subscriber->session.name();
     const auto complaint = subscriber->review(now_, options_.block_deadline);
     if (complaint == StreamSubscriber::Complaint::none) continue;
     const double lag_s =
@@ -320,16 +323,18 @@ void StreamEgress::look_for_the_slow() {
         fmt::format("{} events, {} bytes of {}, {:.1f} s behind", tap.ledger().held,
                     tap.held_bytes(), tap.options().bytes_max, lag_s);
     if (complaint == StreamSubscriber::Complaint::slow) {
-      XYLEM_LOG(warning, "stream subscriber '{}' is slow: {}; when its tap is full, {}",
-                subscriber->session.name(), how_far, name_of(tap.options().overflow));
+      log_.warn("slow " + name,
+                fmt::format("stream subscriber '{}' is slow: {}; when its tap is full, {}", name,
+                            how_far, name_of(tap.options().overflow)));
       continue;
     }
-    XYLEM_LOG(warning,
-              "stream subscriber '{}' has held everything up for {} s ({}); it is demoted to "
-              "drop_oldest",
-              subscriber->session.name(),
-              std::chrono::duration_cast<std::chrono::seconds>(options_.block_deadline).count(),
-              how_far);
+    log_.warn(
+        "demoted " + name,
+        fmt::format(
+            "stream subscriber '{}' has held everything up for {} s ({}); it is demoted to "
+            "drop_oldest",
+            name, std::chrono::duration_cast<std::chrono::seconds>(options_.block_deadline).count(),
+            how_far));
     demoted_.fetch_add(1, std::memory_order_relaxed);
     tap.demote();
   }
@@ -353,8 +358,11 @@ void StreamEgress::let_go_of_the_lost() {
 // It may be alive behind a slow link, so it is told exactly what it will not get.
 StreamEgress::Subscribers::iterator StreamEgress::let_go(Subscribers::iterator at, const Bye& bye) {
   Tap& tap = at->second->tap;
-  XYLEM_LOG(info, "stream subscriber '{}' is let go ({}) with {} events that it had not been sent",
-            at->second->session.name(), name_of(bye.reason), tap.ledger().held);
+  const std::string& name = at->second->session.name();
+  arrivals_log_.info("left " + name,
+                     fmt::format("stream subscriber '{}' is let go ({}) with {} events "
+                                 "that it had not been sent",
+                                 name, name_of(bye.reason), tap.ledger().held));
   for (const Gap& gap : tap.abandon(DropReason::disconnected)) say(at->first, gap);
   say(at->first, bye);
   return remove(at);

@@ -103,6 +103,7 @@ class StreamEgress final : public Agent {
   const Clock& clock_;
   HistoryLink* history_;
   DistinctLog log_;
+  DistinctLog arrivals_log_;  // and departures, by the names of subscribers
   Published<SubscriptionSession::Limits> limits_;
   std::optional<Socket> socket_;
   std::vector<Address> bound_;

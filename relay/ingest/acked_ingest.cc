@@ -26,7 +26,8 @@ AckedIngest::AckedIngest(Options options, Context& context, SourceEdge& edge,
       clock_(clock),
       admission_(options_.admission, *this, *this),
       sources_(options_.limits, static_cast<std::uint64_t>(clock.wall_us())),
-      log_(clock) {}
+      log_(clock),
+      arrivals_log_(clock) {}
 
 void AckedIngest::recover(const SourcePlaces& places) {
   sources_.recover(places, clock_.now(), clock_.wall_us());
@@ -99,8 +100,8 @@ void AckedIngest::on_control(const std::string& peer, const Frame& frame, Instan
 void AckedIngest::on_hello(const std::string& peer, const SourceHello& hello, Instant now) {
   const auto welcome = sources_.on_hello(peer, hello, now);
   if (!welcome) {
-    log_.warn("acked hello", fmt::format("acked refused source '{}': {}", printable(hello.name),
-                                         welcome.error().message));
+    log_.warn("hello", fmt::format("acked refused source '{}': {}", printable(hello.name),
+                                   welcome.error().message));
     static_cast<void>(say(peer, Bye{ByeReason::refused, welcome.error().message}));
     return;
   }
@@ -108,8 +109,8 @@ void AckedIngest::on_hello(const std::string& peer, const SourceHello& hello, In
     sources_.of_peer(peer)->clock_offset_us = clipped_difference(clock_.wall_us(), hello.wall_us);
   }
   await_level(*sources_.of_peer(peer));
-  XYLEM_LOG(info, "acked source '{}' wants acks at '{}'", printable(hello.name),
-            name_of(hello.level));
+  arrivals_log_.info(hello.name, fmt::format("acked source '{}' wants acks at '{}'",
+                                             printable(hello.name), name_of(hello.level)));
   static_cast<void>(say(peer, *welcome));
 }
 
@@ -251,7 +252,7 @@ void AckedIngest::refuse_frame(const std::string& peer, Refusal why, const Frame
                                std::string text) {
   figures_.source.refuse(why);
   const std::string from = frame.peer_address();
-  log_.warn(fmt::format("acked {} {}", name_of(why), from),
+  log_.warn(name_of(why),
             fmt::format("acked refused a frame of {} bytes from {}: {} ({})", frame.bytes().size(),
                         from.empty() ? "a local socket" : from, text, name_of(why)));
   static_cast<void>(say(peer, Bye{ByeReason::refused, fmt::format("{} ({})", text, name_of(why))}));
@@ -260,7 +261,7 @@ void AckedIngest::refuse_frame(const std::string& peer, Refusal why, const Frame
 
 void AckedIngest::on_refused(Refusal why, std::string_view key, std::size_t bytes) {
   const std::string from = at_hand_->peer_address();
-  log_.warn(fmt::format("acked {} {}", name_of(why), from),
+  log_.warn(name_of(why),
             fmt::format("acked refused {} bytes under key '{}' from {}; expected {}: {}", bytes,
                         printable(key), from.empty() ? "a local socket" : from,
                         admission_.expected(why), name_of(why)));

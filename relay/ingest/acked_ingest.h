@@ -98,6 +98,7 @@ class AckedIngest final : public Agent, Admission::Refused, Admission::Outlet {
   Admission admission_;
   SourceTable sources_;
   DistinctLog log_;
+  DistinctLog arrivals_log_;  // by the names of sources
   std::optional<Socket> socket_;
   std::vector<Address> bound_;
   int fd_ = -1;

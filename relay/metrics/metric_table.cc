@@ -145,6 +145,11 @@ constexpr std::array<MetricInfo, kMetricCount> kTable{{
     {Metric::agent_cycles, "xylem_agent_cycles_total", counter, "Cycles of a thread.", "thread"},
     {Metric::agent_missed_wakeups, "xylem_agent_missed_wakeups_total", counter,
      "Times a thread found work only because its sleep timed out; should stay 0.", "thread"},
+    {Metric::log_lines, "xylem_log_lines_total", counter, "Lines written to the log.", ""},
+    {Metric::log_suppressed, "xylem_log_suppressed_lines_total", counter,
+     "Lines that were counted instead of written, because there were too many like them.", ""},
+    {Metric::log_lost, "xylem_log_lost_lines_total", counter,
+     "Lines that were lost, because nobody read stderr.", ""},
     {Metric::reloads, "xylem_configuration_reloads_total", counter,
      "Configuration reloads, by outcome.", "outcome"},
 }};

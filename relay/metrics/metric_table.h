@@ -85,9 +85,12 @@ enum class Metric : std::uint8_t {
   agent_heartbeat_age,
   agent_cycles,
   agent_missed_wakeups,
+  log_lines,
+  log_suppressed,
+  log_lost,
   reloads,
 };
-inline constexpr std::size_t kMetricCount = 74;
+inline constexpr std::size_t kMetricCount = 77;
 
 enum class MetricType : std::uint8_t { counter, gauge };
 

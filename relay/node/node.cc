@@ -312,6 +312,10 @@ Samples Node::samples() const {
   }
   if (amqp_sink_) amqp_sink_->sample(samples, clock_.wall_us());
   for (const auto& thread : threads_) thread->sample(samples);
+  const LogFigures log = log_figures();
+  samples.push_back({Metric::log_lines, static_cast<double>(log.lines), {}});
+  samples.push_back({Metric::log_suppressed, static_cast<double>(log.suppressed), {}});
+  samples.push_back({Metric::log_lost, static_cast<double>(log.lost), {}});
   samples.push_back({Metric::reloads, static_cast<double>(reloads_done_), {{"outcome", "done"}}});
   samples.push_back(
       {Metric::reloads, static_cast<double>(reloads_refused_), {{"outcome", "refused"}}});

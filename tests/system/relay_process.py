@@ -72,7 +72,7 @@ class Metrics:
 class Relay:
     """`xylem serve` on endpoints of its own. Use the `relay` and `start_relay` fixtures."""
 
-    def __init__(self, folder, settings=None, config=None, env=None, options=()):
+    def __init__(self, folder, settings=None, config=None, env=None, options=(), stderr=None):
         self.folder = pathlib.Path(folder)
         self.ended = False
         self.from_the_start = {("publish", "publish")}  # taps that every event must reach
@@ -89,7 +89,7 @@ class Relay:
         self.out = self.folder / "relay.out"
         self.err = self.folder / "relay.err"
         with open(self.out, "w") as out, open(self.err, "w") as err:
-            self.process = subprocess.Popen([XYLEM, *arguments], stdout=out, stderr=err,
+            self.process = subprocess.Popen([XYLEM, *arguments], stdout=out, stderr=stderr or err,
                                             env=clean_environment(**(env or {})))
         try:
             until(self._has_said_ready, "the relay says that it is ready")
@@ -113,6 +113,10 @@ class Relay:
     def log_lines(self, *parts):
         """Those that have all of `parts`."""
         return [line for line in self.log().splitlines() if all(part in line for part in parts)]
+
+    def await_lines(self, *parts):
+        """Those that have all of `parts`, once there is one: a thread of its own writes them."""
+        return until(lambda: self.log_lines(*parts), f"the relay says {parts}")
 
     def get(self, path, headers=None, method="GET", body=None):
         host, port = self.http.removeprefix("http://").replace("*", "127.0.0.1").rsplit(":", 1)

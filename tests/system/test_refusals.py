@@ -62,7 +62,7 @@ def test_it_is_refused_counted_and_logged_and_its_neighbours_arrive(
     assert [key for key, _ in subscriber.receive(2)] == [b"good.before", b"good.after"]
     assert relay.refused(reason) == 1
     assert relay.metric("xylem_source_refused_total") == 1
-    lines = relay.log_lines("warning", "push refused")
+    lines = relay.await_lines("warning", "push refused")
     assert len(lines) == 1 and lines[0].endswith(reason) and "127.0.0.1" in lines[0]
 
 
@@ -124,7 +124,7 @@ def test_a_log_line_cannot_be_forged_by_a_key(relay, push, subscribe):
     push.frames(b"\x1b[2J\nxylem: all is well\r\x9b\xff" + b"k" * 500, b"{}")
     push.event("good")
     subscriber.receive(1)
-    lines = relay.log_lines("push refused")
+    lines = relay.await_lines("push refused")
     assert len(lines) == 1 and len(lines[0]) < 400
     assert "\\x1b[2J\\x0axylem" in lines[0]
 
@@ -139,7 +139,7 @@ def test_twenty_thousand_bad_messages_make_few_log_lines(context, relay, subscri
     assert subscriber.receive(1) == [(b"good", good)]
     relay.await_messages(20_001)
     assert relay.refused("malformed_json") == 20_000
-    assert 1 <= len(relay.log_lines("push refused")) <= 6
+    assert 1 <= len(relay.await_lines("push refused")) <= 6
 
 
 def test_the_same_fault_again_later_says_how_many_it_stands_for(relay, push, subscribe):

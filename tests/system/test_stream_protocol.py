@@ -129,7 +129,7 @@ def test_a_hello_beyond_a_limit_is_refused_with_a_sentence(stream, relay, option
     assert reason == "refused" and sentence in text
     assert text.isprintable()
     assert refused(relay, "hello") == 1
-    assert len(relay.log_lines("stream refused subscriber", sentence)) == 1
+    assert len(relay.await_lines("stream refused subscriber", sentence)) == 1
     client.open("#")  # the next Hello is judged for itself
 
 
@@ -155,7 +155,7 @@ def test_a_malformed_control_frame_is_refused_with_a_bye_and_counted(stream, rel
     client.socket.send(frame)
     assert client.bye()[0] == "refused"
     assert refused(relay, "malformed") == 1
-    assert len(relay.log_lines("stream refused a frame of", "127.0.0.1")) == 1
+    assert len(relay.await_lines("stream refused a frame of", "127.0.0.1")) == 1
     other.grant(0, answer=True)
     assert other.receive()[0] == "Alive"
 

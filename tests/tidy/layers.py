@@ -16,7 +16,6 @@ PINNED = {
     r"simdjson": {"codec"},
     r"boost/": {"ring"},
     r"toml\+\+/|toml\.hpp": {"node"},
-    r"spdlog/": {"base"},
     r"httplib": {"http"},
     r"CLI/": {"cli"},
     r"nlohmann/": {"http", "cli", "amqp"},

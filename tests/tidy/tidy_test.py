@@ -107,7 +107,7 @@ class Layers(Sample):
 
     def setUp(self):
         super().setUp()
-        self.library("base", "EXTERNAL spdlog::spdlog")
+        self.library("base", "EXTERNAL fmt::fmt")
         self.library("ring", "DEPENDS base\n  EXTERNAL Boost::headers")
 
     def test_leave_alone_what_is_declared(self):
