@@ -137,6 +137,7 @@ void AckedIngest::on_batch_frame(const std::string& peer, const Frame& frame, In
 }
 
 void AckedIngest::take(SourceTable::Source& source, std::unique_ptr<Batch> batch) {
+  source.has_sent = true;
   BatchOrigin origin = batch->stamped_origin();
   origin.sync = source.level == AckLevel::synced;
   if (source.clock_offset_us && batch->received_us() != 0) {
