@@ -1,5 +1,7 @@
 #include "relay/egress/stream_subscriber.h"
 
+#include <fmt/format.h>
+
 namespace xylem {
 
 void StreamSubscriber::forget_consumed() {
@@ -26,7 +28,7 @@ Alive StreamSubscriber::alive(Epoch now, Sequence next) const {
 
 std::size_t StreamSubscriber::catch_up(TapSet& taps, std::size_t most) {
   std::size_t moved = 0;
-  for (; behind && moved < most && !tap.full(); ++moved) {
+  for (; behind && moved < most && tap.has_room_for_the_past(); ++moved) {
     const auto piece = behind->next();
     if (!piece) break;
     if (piece->gap) {
@@ -38,8 +40,15 @@ std::size_t StreamSubscriber::catch_up(TapSet& taps, std::size_t most) {
   return moved;
 }
 
-StreamSubscriber::Complaint StreamSubscriber::review(Instant now, Duration block_deadline) {
-  if (!tap.blocks()) {
+std::string StreamSubscriber::how_far_behind(std::int64_t wall_us) const {
+  const double lag_s = static_cast<double>(wall_us - tap.oldest_held_us()) / 1e6;
+  return fmt::format("{} events, {} bytes of {}, {:.1f} s behind", tap.ledger().held,
+                     tap.held_bytes(), tap.options().bytes_max, lag_s);
+}
+
+StreamSubscriber::Complaint StreamSubscriber::review(Instant now, Duration block_deadline,
+                                                     Live live) {
+  if (!tap.blocks() || behind || live == Live::flows) {
     blocked_since_.reset();
   } else if (!blocked_since_) {
     blocked_since_ = now;

@@ -21,11 +21,12 @@ namespace xylem {
 // offered to, or behind, its tap filled from the past as it has room. One owner thread.
 class StreamSubscriber {
  public:
-  StreamSubscriber(SubscriptionSession made, Tap::Options options)
-      : session(std::move(made)), tap(options) {}
+  StreamSubscriber(SubscriptionSession made, Tap::Options options, TapMemory* memory = nullptr)
+      : session(std::move(made)), tap(options, memory) {}
 
   SubscriptionSession session;
   Tap tap;
+  std::string address;  // of its peer; empty for a local socket
   std::shared_ptr<TapEntry> entry;
   std::optional<WayBack> behind;
   // Frames sent and not yet known to be consumed: where each ends in sent bytes, and its events.
@@ -44,7 +45,12 @@ class StreamSubscriber {
 
   // Moves pieces of the past into the tap, `most` at most, while it has room; returns how many.
   std::size_t catch_up(TapSet& taps, std::size_t most);
-  [[nodiscard]] bool can_catch_up() const { return behind && !tap.full() && behind->has_next(); }
+  [[nodiscard]] bool can_catch_up() const {
+    return behind && tap.has_room_for_the_past() && behind->has_next();
+  }
+
+  // For the log: "3 events, 900 bytes of 4096, 1.5 s behind".
+  [[nodiscard]] std::string how_far_behind(std::int64_t wall_us) const;
 
   // How it fares, looked at now and then.
   enum class Complaint : std::uint8_t {
@@ -52,7 +58,9 @@ class StreamSubscriber {
     slow,    // has just come to hold more than half of what its tap may
     blocked  // has held up everybody for longer than it may
   };
-  [[nodiscard]] Complaint review(Instant now, Duration block_deadline);
+  // Whether anything comes behind what the taps have: only then one that blocks holds it up.
+  enum class Live : std::uint8_t { flows, waits };
+  [[nodiscard]] Complaint review(Instant now, Duration block_deadline, Live live);
 
  private:
   bool slow_ = false;

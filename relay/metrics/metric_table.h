@@ -42,8 +42,15 @@ enum class Metric : std::uint8_t {
   stream_behind,
   stream_demoted,
   stream_retained_bytes,
+  stream_held_bytes,
+  stream_squeezes,
+  stream_pattern_words,
+  block_held_up,
+  block_used_up,
   stream_refused,
   publish_subscriptions,
+  publish_prefix_bytes,
+  publish_cancels,
   spool_bytes,
   spool_segments,
   spool_written_sequence,
@@ -74,7 +81,7 @@ enum class Metric : std::uint8_t {
   agent_missed_wakeups,
   reloads,
 };
-inline constexpr std::size_t kMetricCount = 61;
+inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::reloads) + 1;
 
 enum class MetricType : std::uint8_t { counter, gauge };
 

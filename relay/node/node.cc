@@ -86,8 +86,10 @@ Node::Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool
       push_(config_.push, context_, push_edge_, clock),
       acked_(acked_options(config_), context_, acked_edge_, spool_ ? &log_progress_ : nullptr,
              clock),
-      publish_(config_.publish, context_, publish_edge_),
-      stream_(config_.stream, context_, stream_edge_, epoch_, clock, log_of(spool_.get())),
+      block_budget_(config_.block_budget),
+      publish_(config_.publish, context_, publish_edge_, block_budget_),
+      stream_(config_.stream, context_, stream_edge_, block_budget_, epoch_, clock,
+              log_of(spool_.get())),
       pipeline_(epoch_, clock, sources(), sinks()),
       http_(config_.http, *this) {
   const auto thread = [&](const char* name, std::vector<Agent*> agents) {
@@ -272,6 +274,7 @@ Samples Node::samples() const {
   acked_edge_.sample(samples);
   publish_edge_.sample(samples);
   stream_edge_.sample(samples);
+  block_budget_.sample(samples);
   publish_.sample(samples, clock_.wall_us());
   stream_.sample(samples, clock_.wall_us());
   if (spool_agent_) {
@@ -323,6 +326,15 @@ std::vector<Check> Node::readiness() const {
              : fmt::format("a subscriber with the policy block, or the spool, has held everything "
                            "up for {:.1f} s",
                            std::chrono::duration<double>(stalled).count())});
+  // Data flows, so this makes nobody unready; but somebody asked for something else.
+  checks.push_back(
+      {"block is kept to", true,
+       block_budget_.allows()
+           ? ""
+           : fmt::format("subscribers with the policy block held everything up for {:g} s "
+                         "(pipeline.block_budget); for now they are not waited for, and what they "
+                         "are too slow for is dropped",
+                         std::chrono::duration<double>(block_budget_.budget()).count())});
   return checks;
 }
 

@@ -119,7 +119,7 @@ struct Relay::Life {
         spool_edge("spool", options.ring_batches),
         watch_edge("watch", options.ring_batches),
         acked(acked_options(options), context, acked_edge, &progress, clock),
-        stream(stream_options(options), context, stream_edge, epoch, clock,
+        stream(stream_options(options), context, stream_edge, block_budget, epoch, clock,
                [this] { return spool->reader(); }),
         pipeline(epoch, clock, {&push_edge, &acked_edge}, {&stream_edge, &spool_edge, &watch_edge}),
         local(push_edge, progress, options.local_level, oracle) {
@@ -162,6 +162,7 @@ struct Relay::Life {
   SinkEdge spool_edge;
   SinkEdge watch_edge;  // the oracle's
   AckedIngest acked;
+  BlockBudget block_budget{Duration(0)};
   StreamEgress stream;
   PipelineAgent pipeline;
   std::optional<SpoolAgent> spool_agent;
