@@ -34,7 +34,8 @@ class OwnRelay {
                        {"--set", fmt::format("{}.listen=tcp://127.0.0.1:0", door)});
     }
     if (options.overflow == Overflow::block) {
-      arguments.insert(arguments.end(), {"--set", "publish.overflow=block"});
+      arguments.insert(arguments.end(),
+                       {"--set", "publish.overflow=block", "--set", "pipeline.block_budget=0s"});
     }
     for (const std::string& setting : settings)
       arguments.insert(arguments.end(), {"--set", setting});

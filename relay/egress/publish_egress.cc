@@ -4,13 +4,15 @@
 #include <array>
 
 #include "relay/base/limits.h"
+#include "relay/base/log.h"
 #include "relay/codec/batch_codec.h"
 #include "relay/codec/shaped_batch.h"
 
 namespace xylem {
 
-PublishEgress::PublishEgress(Options options, Context& context, SinkEdge& edge)
-    : options_(std::move(options)), context_(context), edge_(edge) {
+PublishEgress::PublishEgress(Options options, Context& context, SinkEdge& edge,
+                             BlockBudget& block_budget)
+    : options_(std::move(options)), context_(context), edge_(edge), block_budget_(block_budget) {
   entry_ = board_.add("publish", "(prefixes)", options_.block ? "block" : "drop_newest");
 }
 
@@ -29,9 +31,11 @@ Result<void> PublishEgress::on_start() {
   return {};
 }
 
-std::size_t PublishEgress::do_work(Instant) {
+std::size_t PublishEgress::do_work(Instant now) {
   std::size_t work = read_subscriptions();
-  for (std::size_t batches = 0; batches < kBatchesPerTurn; ++batches) {
+  bool waits = false;
+  std::size_t events = 0;
+  for (std::size_t batches = 0; batches < kBatchesPerTurn && events < kEventsPerTurn; ++batches) {
     if (!batch_) {
       std::array<const Batch*, 1> next;
       if (edge_.pop(next) == 0) break;
@@ -40,11 +44,14 @@ std::size_t PublishEgress::do_work(Instant) {
       if (!batch_) continue;
     }
     const std::size_t before = next_entry_;
-    const bool all_sent = send_rest();
-    work += next_entry_ - before;
-    if (!all_sent) break;
-    batch_ = {};
+    const bool goes_on = send_some(kEventsPerTurn - events);
+    events += next_entry_ - before;
+    waits = !goes_on;
+    if (waits) break;
+    if (next_entry_ == batch_->size()) batch_ = {};
   }
+  work += events;
+  block_budget_.note(BlockBudget::Endpoint::publish, waits, now);
   if (work != 0) show();
   return work;
 }
@@ -53,20 +60,46 @@ std::size_t PublishEgress::do_work(Instant) {
 std::size_t PublishEgress::read_subscriptions() {
   std::size_t read = 0;
   for (Frame frame; read < kSubscriptionsPerTurn && socket_->receive(frame); ++read) {
-    const std::string_view text = frame.text();
-    if (text.empty()) continue;
-    if (text.front() == '\x01') prefixes_.emplace(text.substr(1));
-    if (text.front() == '\x00') {
-      if (const auto gone = prefixes_.find(text.substr(1)); gone != prefixes_.end()) {
-        prefixes_.erase(gone);
-      }
-    }
+    on_subscription(frame);
   }
-  if (read != 0) prefixes_shown_.store(prefixes_.size(), std::memory_order_relaxed);
+  if (read != 0) {
+    prefixes_shown_.store(prefixes_.size(), std::memory_order_relaxed);
+    prefix_bytes_shown_.store(prefix_bytes_, std::memory_order_relaxed);
+  }
   return read;
 }
 
+void PublishEgress::on_subscription(const Frame& frame) {
+  const std::string_view text = frame.text();
+  if (text.empty()) return;
+  const std::string_view prefix = text.substr(1);
+  if (text.front() == '\x01' && frame.has_peer()) add_prefix(prefix);
+  if (text.front() != '\x00') return;
+  if (frame.has_peer()) {
+    cancels_.fetch_add(1, std::memory_order_relaxed);
+    return socket_->ask_whether_gone(prefix);
+  }
+  if (const auto gone = prefixes_.find(prefix); gone != prefixes_.end()) {
+    prefix_bytes_ -= prefix.size() + kPrefixOverheadBytes;
+    prefixes_.erase(gone);
+  }
+}
+
+void PublishEgress::add_prefix(std::string_view prefix) {
+  if (everything_wanted_ || !prefixes_.emplace(prefix).second) return;
+  prefix_bytes_ += prefix.size() + kPrefixOverheadBytes;
+  if (prefix_bytes_ <= kPrefixBytesMax) return;
+  XYLEM_LOG(warning,
+            "publish subscribers want {} prefixes, too many to keep count of; until the relay "
+            "starts again every event is handed to ZeroMQ",
+            prefixes_.size());
+  everything_wanted_ = true;
+  prefix_bytes_ = 0;
+  prefixes_.clear();
+}
+
 bool PublishEgress::wanted(std::string_view key) const {
+  if (everything_wanted_) return true;
   if (prefixes_.empty()) return false;
   for (std::size_t length = 0; length <= key.size(); ++length) {
     if (prefixes_.contains(key.substr(0, length))) return true;
@@ -100,15 +133,16 @@ void PublishEgress::begin(BatchRef batch) {
   if (batch_->is_shaped()) batch_ = BatchRef(expand(*batch_));
 }
 
-bool PublishEgress::send_rest() {
+bool PublishEgress::send_some(std::size_t events_max) {
   Ledger& ledger = figures_.ledger;
   const auto entries = batch_->entries();
-  for (; next_entry_ < entries.size(); ++next_entry_) {
+  const std::size_t end = next_entry_ + std::min(events_max, entries.size() - next_entry_);
+  for (; next_entry_ < end; ++next_entry_) {
     const EventEntry& entry = entries[next_entry_];
     const std::string_view key = batch_->key_of(entry);
     const std::string_view body = batch_->body_of(entry);
     if (send_event(key, body) == SendOutcome::full) {
-      if (options_.block) return false;
+      if (options_.block && block_budget_.allows()) return false;
       // Once more, to those that have room.
       socket_->refuse_when_full(false);
       static_cast<void>(send_event(key, body));
@@ -144,7 +178,7 @@ bool PublishEgress::has_work() {
   if (!batch_) return !edge_.empty();
   // An XPUB socket always says that it is writable; only trying tells.
   const std::size_t before = next_entry_;
-  return send_rest() || next_entry_ != before;
+  return send_some(1) || next_entry_ != before;
 }
 
 void PublishEgress::wait_fds(std::vector<int>& fds) const { fds.push_back(fd_); }
@@ -174,9 +208,12 @@ std::uint64_t PublishEgress::on_stop() {
 
 void PublishEgress::sample(Samples& samples, std::int64_t now_us) const {
   board_.sample(samples, now_us);
-  samples.push_back({Metric::publish_subscriptions,
-                     static_cast<double>(prefixes_shown_.load(std::memory_order_relaxed)),
-                     {}});
+  const auto add = [&](Metric metric, const std::atomic<std::uint64_t>& value) {
+    samples.push_back({metric, static_cast<double>(value.load(std::memory_order_relaxed)), {}});
+  };
+  add(Metric::publish_subscriptions, prefixes_shown_);
+  add(Metric::publish_prefix_bytes, prefix_bytes_shown_);
+  add(Metric::publish_cancels, cancels_);
 }
 
 }  // namespace xylem

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "relay/agent/agent.h"
+#include "relay/egress/block_budget.h"
 #include "relay/pipeline/edge.h"
 #include "relay/pipeline/tap_board.h"
 #include "relay/transport/socket.h"
@@ -20,16 +21,19 @@ namespace xylem {
 // subscriber. When one is found full, the event that found it so is counted as
 // dropped(subscriber_full), and the others get it; what that subscriber misses from there until it
 // has read again, libzmq drops without a word. `delivered` therefore means: handed to libzmq.
-// Replayed events are for nobody here, and are counted as filtered.
+// Replayed events are for nobody here, and are counted as filtered. A prefix that a peer cancels is
+// forgotten only once nobody has it.
 class PublishEgress final : public Agent {
  public:
   struct Options {
     std::vector<Address> listen;
     int send_hwm = 10'000;  // events per subscriber that wait in libzmq
-    // drop_newest: as above. block: wait until every subscriber has room.
+    // drop_newest: as above. block: wait until every subscriber has room, as long as the relay's
+    // budget for that allows.
     bool block = false;
   };
-  PublishEgress(Options options, Context& context, SinkEdge& edge);
+  // All must outlive the agent.
+  PublishEgress(Options options, Context& context, SinkEdge& edge, BlockBudget& block_budget);
 
   [[nodiscard]] std::string_view name() const override { return "publish"; }
   [[nodiscard]] Result<void> on_start() override;
@@ -45,25 +49,37 @@ class PublishEgress final : public Agent {
   [[nodiscard]] const TapBoard& board() const { return board_; }
 
  private:
-  static constexpr std::int64_t kSubscriptionFrameBytesMax = 4 << 10;
+  // A longer prefix than a key can be matches nothing; the rest is for ZMTP's own commands.
+  static constexpr std::int64_t kSubscriptionFrameBytesMax = 512;
   static constexpr std::size_t kSubscriptionsPerTurn = 256;
+  static constexpr std::size_t kPrefixBytesMax = std::size_t{16} << 20;
+  static constexpr std::size_t kPrefixOverheadBytes = 96;
   static constexpr std::size_t kBatchesPerTurn = 8;
+  static constexpr std::size_t kEventsPerTurn = 2048;
   static constexpr int kRoundsPerDrain = 64;
 
   std::size_t read_subscriptions();
+  void on_subscription(const Frame& frame);
+  void add_prefix(std::string_view prefix);
   [[nodiscard]] bool wanted(std::string_view key) const;
   void begin(BatchRef batch);
-  [[nodiscard]] bool send_rest();  // false if a subscriber's full queue makes us wait
+  // At most so many events; false if a subscriber's full queue makes us wait.
+  [[nodiscard]] bool send_some(std::size_t events_max);
   [[nodiscard]] SendOutcome send_event(std::string_view key, std::string_view body);
   void show();
 
   Options options_;
   Context& context_;
   SinkEdge& edge_;
+  BlockBudget& block_budget_;
   std::optional<Socket> socket_;
   std::vector<Address> bound_;
   int fd_ = -1;
+  // What spares libzmq the events that nobody wants. Above kPrefixBytesMax it is given up for good,
+  // and libzmq alone decides.
   std::set<std::string, std::less<>> prefixes_;
+  std::size_t prefix_bytes_ = 0;
+  bool everything_wanted_ = false;
 
   // The batch at hand and how far it has been sent.
   BatchRef batch_;
@@ -74,6 +90,8 @@ class PublishEgress final : public Agent {
   TapBoard board_{"publish"};
   std::shared_ptr<TapEntry> entry_;
   std::atomic<std::uint64_t> prefixes_shown_{0};
+  std::atomic<std::uint64_t> prefix_bytes_shown_{0};
+  std::atomic<std::uint64_t> cancels_{0};
 };
 
 }  // namespace xylem

@@ -33,11 +33,13 @@ constexpr std::string_view kRefusedFrameNames[] = {"malformed", "unexpected", "h
 
 }  // namespace
 
-StreamEgress::StreamEgress(Options options, Context& context, SinkEdge& edge, Epoch epoch,
-                           const Clock& clock, HistoryLink* history)
+StreamEgress::StreamEgress(Options options, Context& context, SinkEdge& edge,
+                           BlockBudget& block_budget, Epoch epoch, const Clock& clock,
+                           HistoryLink* history)
     : options_(std::move(options)),
       context_(context),
       edge_(edge),
+      block_budget_(block_budget),
       epoch_(epoch),
       clock_(clock),
       history_(history),
@@ -45,6 +47,8 @@ StreamEgress::StreamEgress(Options options, Context& context, SinkEdge& edge, Ep
       arrivals_log_(clock),
       // Session numbers tell sessions apart and grant nothing, so the epoch is seed enough.
       session_ids_(epoch.value),
+      shares_(options_.shares),
+      taps_(options_.taps_bytes_max),
       retention_(options_.retention) {
   limits_.publish(options_.limits);
 }
@@ -69,12 +73,15 @@ std::size_t StreamEgress::do_work(Instant now) {
   if (history_ != nullptr) work += history_->receive();
   work += take_batches();
   work += catch_up();
-  for (auto& [peer, subscriber] : subscribers_) work += serve(peer, *subscriber);
+  work += serve_all();
   if (now - last_review_ >= kReviewInterval) {
     review(now);
     ++work;
   }
   if (history_ != nullptr) work += history_->send(now);
+  // Only one that the live stream waits for holds anything up.
+  block_budget_.note(BlockBudget::Endpoint::stream, taps_.blocked() && !edge_.empty(), now);
+  taps_.suspend_block(!block_budget_.allows());
   if (work != 0) show();
   return work;
 }
@@ -93,24 +100,38 @@ void StreamEgress::review(Instant now) {
 
 std::size_t StreamEgress::take_batches() {
   std::size_t taken = 0;
+  std::size_t cost = 0;
   // One by one, because each may fill a tap that blocks.
   for (std::array<const Batch*, 1> next; taken < kBatchesPerTurn && !taps_.blocked(); ++taken) {
     if (edge_.pop(next) == 0) break;
-    offer(BatchRef::adopt(next[0]));
-    // Credit may be free: a full tap is served before it is offered more.
-    if (taps_.any_full()) return taken + 1;
+    cost += offer(BatchRef::adopt(next[0]));
+    // A full tap is served before it is offered more; one that cannot be served delays nobody.
+    if (cost >= kMatchingPerTurn || any_full_can_be_sent()) return taken + 1;
   }
   return taken;
 }
 
-void StreamEgress::offer(const BatchRef& batch) {
+bool StreamEgress::any_full_can_be_sent() const {
+  return std::any_of(subscribers_.begin(), subscribers_.end(), [this](const auto& entry) {
+    return entry.second->tap.full() && may_send(*entry.second);
+  });
+}
+
+// Credit is what it allows itself; the relay allows it its share of what may be under way to all.
+bool StreamEgress::may_send(const Subscriber& subscriber) const {
+  const std::uint64_t share = options_.taps_bytes_max / 2 / subscribers_.size();
+  const SubscriptionSession& session = subscriber.session;
+  return session.may_send() && session.under_way_bytes() < std::max(share, kUnderWayShareMin);
+}
+
+std::size_t StreamEgress::offer(const BatchRef& batch) {
   for (auto& [peer, subscriber] : subscribers_) {
     if (subscriber->behind || !subscriber->tap.spills()) continue;
     taps_.remove(subscriber->tap);
     leave_behind(*subscriber).begin_at(epoch_, retention_.next());
   }
   retention_.add(batch);
-  taps_.offer(batch);
+  return taps_.offer(batch);
 }
 
 WayBack& StreamEgress::leave_behind(Subscriber& subscriber) {
@@ -142,16 +163,34 @@ std::size_t StreamEgress::catch_up(const std::string& peer, Subscriber& subscrib
   return moved;
 }
 
+std::size_t StreamEgress::serve_all() {
+  std::size_t sent = 0;
+  std::uint64_t bytes = 0;
+  auto at = subscribers_.upper_bound(served_last_);
+  for (std::size_t left = subscribers_.size(); left != 0 && bytes < kBytesPerTurn; --left, ++at) {
+    if (at == subscribers_.end()) at = subscribers_.begin();
+    const std::uint64_t before = at->second->session.sent_bytes();
+    sent += serve(at->first, *at->second);
+    bytes += at->second->session.sent_bytes() - before;
+    if (bytes >= kBytesPerTurn) served_last_ = at->first;
+  }
+  return sent;
+}
+
 std::size_t StreamEgress::serve(const std::string& peer, Subscriber& subscriber) {
   std::size_t sent = 0;
-  while (!subscriber.tap.empty() && !subscriber.unreachable && send_front(peer, subscriber)) ++sent;
+  const std::uint64_t bytes_max = subscriber.session.sent_bytes() + kPeerBytesPerTurn;
+  while (!subscriber.tap.empty() && !subscriber.unreachable &&
+         subscriber.session.sent_bytes() < bytes_max && send_front(peer, subscriber)) {
+    ++sent;
+  }
   return sent;
 }
 
 // A gap costs no credit but waits for it: while the subscriber does not read, what it misses merges
 // into one notice instead of queueing in libzmq.
 bool StreamEgress::send_front(const std::string& peer, Subscriber& subscriber) {
-  if (!subscriber.session.may_send()) return false;
+  if (!may_send(subscriber)) return false;
   const auto* gap = std::get_if<Gap>(&subscriber.tap.front());
   Frame frame = gap != nullptr
                     ? Frame(write_control(*gap))
@@ -174,11 +213,14 @@ bool StreamEgress::send_front(const std::string& peer, Subscriber& subscriber) {
 
 std::size_t StreamEgress::read_controls(Instant now) {
   std::size_t read = 0;
-  for (Frame identity; read < kControlsPerTurn && socket_->receive(identity); ++read) {
+  control_cost_ = 0;
+  for (Frame identity; read < kControlsPerTurn && control_cost_ < kControlCostPerTurn; ++read) {
+    if (!socket_->receive(identity)) break;
     const std::string peer(identity.text());
     if (!identity.more()) continue;
     Frame frame;
     if (!socket_->receive(frame)) break;
+    control_cost_ += frame.bytes().size();
     if (!frame.more()) {
       on_frame(peer, frame, now);
       continue;
@@ -193,7 +235,9 @@ std::size_t StreamEgress::read_controls(Instant now) {
 void StreamEgress::on_frame(const std::string& peer, const Frame& frame, Instant now) {
   const auto control = read_control(frame.bytes());
   if (!control) return refuse(peer, RefusedFrame::malformed, frame, control.error().message);
-  if (const auto* hello = std::get_if<Hello>(&*control)) return on_hello(peer, *hello, now);
+  if (const auto* hello = std::get_if<Hello>(&*control)) {
+    return on_hello(peer, frame.peer_address(), *hello, now);
+  }
   if (const auto* credit = std::get_if<Credit>(&*control)) return on_credit(peer, *credit, now);
   if (std::holds_alternative<Bye>(*control)) {
     if (const auto known = subscribers_.find(peer); known != subscribers_.end()) remove(known);
@@ -203,17 +247,24 @@ void StreamEgress::on_frame(const std::string& peer, const Frame& frame, Instant
   refuse(peer, RefusedFrame::unexpected, frame, "a frame that only the relay sends");
 }
 
-void StreamEgress::on_hello(const std::string& peer, const Hello& hello, Instant now) {
+Result<SubscriptionSession> StreamEgress::accept(const std::string& address, const Hello& hello,
+                                                 Instant now) {
+  auto session = SubscriptionSession::accept(hello, limits_.read(), session_ids_() | 1, now);
+  if (!session) return session;
+  const auto has_room = shares_.check(address, session->filter().pattern_words());
+  if (!has_room) return tl::unexpected(has_room.error());
+  if (session->overflow() == Overflow::spill && history_ == nullptr) {
+    return fail(ErrorCode::refused, "the policy spill takes a spool, and this relay has none");
+  }
+  return session;
+}
+
+void StreamEgress::on_hello(const std::string& peer, const std::string& address, const Hello& hello,
+                            Instant now) {
+  control_cost_ += kHelloCost;
   if (const auto known = subscribers_.find(peer); known != subscribers_.end()) remove(known);
   if (stopping_) return say_bye(peer, ByeReason::closing, "the relay stops");
-  auto session = SubscriptionSession::accept(hello, limits_.read(), session_ids_() | 1, now);
-  if (session && subscribers_.size() >= options_.subscribers_max) {
-    session = fail(ErrorCode::refused, fmt::format("{} subscribers are as many as this relay takes",
-                                                   options_.subscribers_max));
-  }
-  if (session && session->overflow() == Overflow::spill && history_ == nullptr) {
-    session = fail(ErrorCode::refused, "the policy spill takes a spool, and this relay has none");
-  }
+  auto session = accept(address, hello, now);
   if (!session) {
     refused_[static_cast<std::size_t>(RefusedFrame::hello)].fetch_add(1, std::memory_order_relaxed);
     log_.warn("hello", fmt::format("stream refused subscriber '{}': {}", printable(hello.name),
@@ -221,12 +272,14 @@ void StreamEgress::on_hello(const std::string& peer, const Hello& hello, Instant
     return say_bye(peer, ByeReason::refused, session.error().message);
   }
   const Tap::Options tap{session->tap_bytes_max(), session->tap_events_max(), session->overflow()};
-  auto made = std::make_unique<Subscriber>(std::move(*session), tap);
+  auto made = std::make_unique<Subscriber>(std::move(*session), tap, &taps_.memory());
   Subscriber& subscriber = *made;
+  subscriber.address = address;
+  shares_.add(address, subscriber.session.filter().pattern_words());
   const std::string label =
       subscriber.session.name().empty() ? "(unnamed)" : subscriber.session.name();
   subscriber.entry =
-      board_.add(label, subscriber.session.filter().name(),
+      board_.add(label, printable(subscriber.session.filter().name(), kFilterShown),
                  std::string(name_of(subscriber.session.overflow())), clock_.wall_us());
   begin(subscriber, hello);
   subscribers_.emplace(peer, std::move(made));
@@ -312,16 +365,14 @@ void StreamEgress::probe_the_stuck() {
 }
 
 void StreamEgress::look_for_the_slow() {
+  using Live = StreamSubscriber::Live;
+  const Live live = edge_.empty() ? Live::flows : Live::waits;
   for (auto& [peer, subscriber] : subscribers_) {
     Tap& tap = subscriber->tap;
     const std::string& name = subscriber->session.name();
-    const auto complaint = subscriber->review(now_, options_.block_deadline);
+    const auto complaint = subscriber->review(now_, options_.block_deadline, live);
     if (complaint == StreamSubscriber::Complaint::none) continue;
-    const double lag_s =
-        static_cast<double>(clipped_difference(clock_.wall_us(), tap.oldest_held_us())) / 1e6;
-    const std::string how_far =
-        fmt::format("{} events, {} bytes of {}, {:.1f} s behind", tap.ledger().held,
-                    tap.held_bytes(), tap.options().bytes_max, lag_s);
+    const std::string how_far = subscriber->how_far_behind(clock_.wall_us());
     if (complaint == StreamSubscriber::Complaint::slow) {
       log_.warn("slow " + name,
                 fmt::format("stream subscriber '{}' is slow: {}; when its tap is full, {}", name,
@@ -371,6 +422,7 @@ StreamEgress::Subscribers::iterator StreamEgress::let_go(Subscribers::iterator a
 StreamEgress::Subscribers::iterator StreamEgress::remove(Subscribers::iterator at) {
   Subscriber& subscriber = *at->second;
   taps_.remove(subscriber.tap);
+  shares_.remove(subscriber.address, subscriber.session.filter().pattern_words());
   static_cast<void>(subscriber.tap.abandon(DropReason::disconnected));
   subscriber.entry->figures.publish(
       {subscriber.tap.ledger(), 0, subscriber.tap.delivered_bytes(), 0});
@@ -381,6 +433,9 @@ StreamEgress::Subscribers::iterator StreamEgress::remove(Subscribers::iterator a
 void StreamEgress::show() {
   subscribers_shown_.store(subscribers_.size(), std::memory_order_relaxed);
   retained_bytes_.store(retention_.bytes(), std::memory_order_relaxed);
+  held_bytes_.store(taps_.memory().bytes(), std::memory_order_relaxed);
+  squeezes_.store(taps_.squeezes(), std::memory_order_relaxed);
+  pattern_words_.store(shares_.all().pattern_words, std::memory_order_relaxed);
   for (const auto& [peer, subscriber] : subscribers_) {
     const Tap& tap = subscriber->tap;
     subscriber->entry->figures.publish(
@@ -466,6 +521,9 @@ void StreamEgress::sample(Samples& samples, std::int64_t now_us) const {
   add(Metric::stream_behind, behind_shown_);
   add(Metric::stream_demoted, demoted_);
   add(Metric::stream_retained_bytes, retained_bytes_);
+  add(Metric::stream_held_bytes, held_bytes_);
+  add(Metric::stream_squeezes, squeezes_);
+  add(Metric::stream_pattern_words, pattern_words_);
   for (std::size_t i = 0; i < kRefusedFrames; ++i) {
     samples.push_back({Metric::stream_refused,
                        static_cast<double>(refused_[i].load(std::memory_order_relaxed)),

@@ -11,7 +11,9 @@
 
 #include "relay/agent/agent.h"
 #include "relay/base/log.h"
+#include "relay/egress/block_budget.h"
 #include "relay/egress/stream_subscriber.h"
+#include "relay/egress/subscriber_shares.h"
 #include "relay/history/history_link.h"
 #include "relay/metrics/published.h"
 #include "relay/pipeline/edge.h"
@@ -31,15 +33,18 @@ class StreamEgress final : public Agent {
   struct Options {
     std::vector<Address> listen;
     SubscriptionSession::Limits limits;
-    std::size_t subscribers_max = 1024;
+    SubscriberShares::Limits shares;
+    // What all taps may hold together, and half as much under way to all subscribers.
+    std::uint64_t taps_bytes_max = std::uint64_t{512} << 20;
     Retention::Options retention;
     // A subscriber with the policy `block` that has held everything up for so long is demoted to
     // drop_oldest; 0: never.
     Duration block_deadline = std::chrono::seconds(30);
   };
-  // `history` reads the relay's log for those who go back further than memory; nullptr without one.
-  StreamEgress(Options options, Context& context, SinkEdge& edge, Epoch epoch, const Clock& clock,
-               HistoryLink* history = nullptr);
+  // All must outlive the agent. `history` reads the relay's log for those who go back further than
+  // memory; nullptr without one.
+  StreamEgress(Options options, Context& context, SinkEdge& edge, BlockBudget& block_budget,
+               Epoch epoch, const Clock& clock, HistoryLink* history = nullptr);
 
   [[nodiscard]] std::string_view name() const override { return "stream"; }
   [[nodiscard]] Result<void> on_start() override;
@@ -63,14 +68,27 @@ class StreamEgress final : public Agent {
   static constexpr std::size_t kRefusedFrames = 4;
   static constexpr std::int64_t kControlFrameBytesMax = 128 << 10;
   static constexpr std::size_t kControlsPerTurn = 256;
+  // In bytes of controls; a Hello costs more than what it says.
+  static constexpr std::size_t kControlCostPerTurn = std::size_t{64} << 10;
+  static constexpr std::size_t kHelloCost = std::size_t{4} << 10;
+  // Words of keys against lanes of filters (TapSet::offer): about a millisecond.
+  static constexpr std::size_t kMatchingPerTurn = std::size_t{1} << 20;
+  static constexpr std::size_t kFilterShown = 256;  // bytes of a text that can have 60 KiB
+  static constexpr std::uint64_t kUnderWayShareMin = std::uint64_t{256} << 10;
   static constexpr std::size_t kBatchesPerTurn = 16;
+  // Of a turn's sending: what each gets, and all together.
+  static constexpr std::uint64_t kPeerBytesPerTurn = std::uint64_t{1} << 20;
+  static constexpr std::uint64_t kBytesPerTurn = std::uint64_t{8} << 20;
   static constexpr int kRoundsPerDrain = 64;
 
   using Subscribers = std::map<std::string, std::unique_ptr<Subscriber>, std::less<>>;
 
   std::size_t read_controls(Instant now);
   void on_frame(const std::string& peer, const Frame& frame, Instant now);
-  void on_hello(const std::string& peer, const Hello& hello, Instant now);
+  void on_hello(const std::string& peer, const std::string& address, const Hello& hello,
+                Instant now);
+  [[nodiscard]] Result<SubscriptionSession> accept(const std::string& address, const Hello& hello,
+                                                   Instant now);
   void on_credit(const std::string& peer, const Credit& credit, Instant now);
   SendOutcome say(const std::string& peer, const Control& control);
   SendOutcome tell_to_leave(const std::string& peer);
@@ -80,8 +98,11 @@ class StreamEgress final : public Agent {
               const std::string& why);
 
   std::size_t take_batches();
+  std::size_t serve_all();
   std::size_t serve(const std::string& peer, Subscriber& subscriber);
-  void offer(const BatchRef& batch);
+  std::size_t offer(const BatchRef& batch);
+  [[nodiscard]] bool any_full_can_be_sent() const;
+  [[nodiscard]] bool may_send(const Subscriber& subscriber) const;
   std::size_t catch_up();
   [[nodiscard]] std::size_t catch_up(const std::string& peer, Subscriber& subscriber);
   WayBack& leave_behind(Subscriber& subscriber);
@@ -99,6 +120,7 @@ class StreamEgress final : public Agent {
   Options options_;
   Context& context_;
   SinkEdge& edge_;
+  BlockBudget& block_budget_;
   Epoch epoch_;
   const Clock& clock_;
   HistoryLink* history_;
@@ -111,6 +133,9 @@ class StreamEgress final : public Agent {
   std::mt19937_64 session_ids_;
 
   Subscribers subscribers_;  // by ZeroMQ routing id; libzmq makes these, and they are never shown
+  std::string served_last_;  // where the next turn's sending goes on
+  SubscriberShares shares_;
+  std::size_t control_cost_ = 0;  // of this turn
   TapSet taps_;
   Retention retention_;  // whose next() is the first sequence that has not passed here
   Instant last_review_;
@@ -122,6 +147,9 @@ class StreamEgress final : public Agent {
   std::atomic<std::uint64_t> demoted_{0};
   std::atomic<std::uint64_t> behind_shown_{0};
   std::atomic<std::uint64_t> retained_bytes_{0};
+  std::atomic<std::uint64_t> held_bytes_{0};
+  std::atomic<std::uint64_t> squeezes_{0};
+  std::atomic<std::uint64_t> pattern_words_{0};
   std::array<std::atomic<std::uint64_t>, kRefusedFrames> refused_{};
 };
 

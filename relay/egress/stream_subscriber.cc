@@ -1,5 +1,7 @@
 #include "relay/egress/stream_subscriber.h"
 
+#include <fmt/format.h>
+
 namespace xylem {
 
 void StreamSubscriber::forget_consumed() {
@@ -39,9 +41,17 @@ bool StreamSubscriber::catch_up(TapSet& taps) {
   return true;
 }
 
-StreamSubscriber::Complaint StreamSubscriber::review(Instant now, Duration block_deadline) {
+std::string StreamSubscriber::how_far_behind(std::int64_t wall_us) const {
+  const double lag_s =
+      static_cast<double>(clipped_difference(wall_us, tap.oldest_held_us())) / 1e6;
+  return fmt::format("{} events, {} bytes of {}, {:.1f} s behind", tap.ledger().held,
+                     tap.held_bytes(), tap.options().bytes_max, lag_s);
+}
+
+StreamSubscriber::Complaint StreamSubscriber::review(Instant now, Duration block_deadline,
+                                                     Live live) {
   if (behind) behind->review(std::exchange(moved_, false));
-  if (!tap.blocks()) {
+  if (!tap.blocks() || behind || live == Live::flows) {
     blocked_since_.reset();
   } else if (!blocked_since_) {
     blocked_since_ = now;

@@ -22,11 +22,12 @@ namespace xylem {
 // that what it misses waits in the log and not in memory. One owner thread.
 class StreamSubscriber {
  public:
-  StreamSubscriber(SubscriptionSession made, Tap::Options options)
-      : session(std::move(made)), tap(options) {}
+  StreamSubscriber(SubscriptionSession made, Tap::Options options, TapMemory* memory = nullptr)
+      : session(std::move(made)), tap(options, memory) {}
 
   SubscriptionSession session;
   Tap tap;
+  std::string address;  // of its peer; empty for a local socket
   std::shared_ptr<TapEntry> entry;
   std::optional<WayBack> behind;
   // Frames sent and not yet known to be consumed: where each ends in sent bytes, and its events.
@@ -48,13 +49,18 @@ class StreamSubscriber {
   [[nodiscard]] bool catch_up(TapSet& taps);
   [[nodiscard]] bool can_catch_up() const { return may_catch_up() && behind->has_next(); }
 
+  // For the log: "3 events, 900 bytes of 4096, 1.5 s behind".
+  [[nodiscard]] std::string how_far_behind(std::int64_t wall_us) const;
+
   // How it fares, looked at now and then.
   enum class Complaint : std::uint8_t {
     none,
     slow,    // has just come to hold more than half of what its tap may
     blocked  // has held up everybody for longer than it may
   };
-  [[nodiscard]] Complaint review(Instant now, Duration block_deadline);
+  // Whether anything comes behind what the taps have: only then one that blocks holds it up.
+  enum class Live : std::uint8_t { flows, waits };
+  [[nodiscard]] Complaint review(Instant now, Duration block_deadline, Live live);
 
  private:
   [[nodiscard]] bool may_catch_up() const {

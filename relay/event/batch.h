@@ -116,6 +116,10 @@ class Batch {
   [[nodiscard]] std::size_t size() const noexcept { return parts_.entries.size(); }
   // Bytes of memory that it takes, which for a batch of one event is far more than its frame.
   [[nodiscard]] std::size_t footprint() const noexcept;
+  // How many taps of one sink hold it, counted on that sink's thread: true for the first that does,
+  // and for the last that lets go (pipeline/tap_memory.h).
+  [[nodiscard]] bool hold() const noexcept { return holders_++ == 0; }
+  [[nodiscard]] bool let_go() const noexcept { return --holders_ == 0; }
   [[nodiscard]] Epoch epoch() const noexcept { return {*parts_.epoch}; }
   [[nodiscard]] Sequence first_sequence() const noexcept { return {*parts_.first_sequence}; }
   [[nodiscard]] std::int64_t received_us() const noexcept { return *parts_.received_us; }
@@ -135,6 +139,7 @@ class Batch {
   Parts parts_;
   BatchOrigin origin_;
   mutable std::atomic<std::uint32_t> references_{0};
+  mutable std::uint32_t holders_ = 0;
 };
 
 // Shared ownership of an immutable batch, counted inside the batch. `release` and `adopt` are its

@@ -13,6 +13,17 @@ namespace xylem {
 // or out of a frame that must equal such a key.
 [[nodiscard]] bool is_routing_key(std::string_view key) noexcept;
 
+// Calls `visit` with every word between dots; the empty key has one empty word, as in AMQP.
+template <class Visit>
+void for_each_word(std::string_view text, Visit visit) {
+  for (;;) {
+    const std::size_t dot = text.find('.');
+    visit(text.substr(0, dot));
+    if (dot == std::string_view::npos) return;
+    text.remove_prefix(dot + 1);
+  }
+}
+
 // Appends the routing key of `type` to `out`.
 void append_key_of_type(std::string_view type, std::string& out);
 [[nodiscard]] std::string key_of_type(std::string_view type);

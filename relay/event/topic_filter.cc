@@ -40,19 +40,14 @@ Result<TopicFilter> TopicFilter::parse(const std::vector<std::string>& patterns)
 
   TopicFilter filter;
   for (const std::string& text : texts) {
-    XYLEM_TRY(TopicPattern pattern, TopicPattern::parse(text));
+    XYLEM_TRY(const TopicPattern pattern, TopicPattern::parse(text));
     filter.everything_ |= text == "#";
-    filter.patterns_.push_back(std::move(pattern));
+    filter.pattern_words_ += pattern.words();
   }
+  if (!filter.everything_) filter.automaton_ = TopicAutomaton(texts);
   // '#' beside others wants what '#' alone wants.
   filter.name_ = filter.everything_ ? "#" : joined(texts);
   return filter;
-}
-
-bool TopicFilter::matches(std::string_view key) const noexcept {
-  if (everything_) return true;
-  return std::any_of(patterns_.begin(), patterns_.end(),
-                     [&](const TopicPattern& pattern) { return pattern.matches(key); });
 }
 
 Result<void> check_can_match(const std::vector<std::string>& patterns) {

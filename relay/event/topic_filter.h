@@ -1,10 +1,13 @@
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "relay/base/result.h"
+#include "relay/event/topic_automaton.h"
 #include "relay/event/topic_pattern.h"
 
 namespace xylem {
@@ -17,16 +20,26 @@ class TopicFilter {
   // No patterns at all means everything. Errors: bad_pattern; more than kPatternsPerSubscriberMax.
   static Result<TopicFilter> parse(const std::vector<std::string>& patterns);
 
-  [[nodiscard]] bool matches(std::string_view key) const noexcept;
+  [[nodiscard]] bool matches(std::string_view key) const noexcept {
+    return everything_ || automaton_.matches(key);
+  }
+  // The same of a key that is in its words already.
+  [[nodiscard]] bool matches(std::span<const std::string_view> words) const noexcept {
+    return everything_ || automaton_.matches(words);
+  }
   [[nodiscard]] bool matches_everything() const noexcept { return everything_; }
   // The patterns, sorted, without repeats, joined by spaces; a backslash stands before a space or a
   // backslash that is part of one.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  [[nodiscard]] const std::vector<TopicPattern>& patterns() const noexcept { return patterns_; }
+  // What a word of a key costs, in lanes (topic_automaton.h).
+  [[nodiscard]] std::size_t lanes() const noexcept { return automaton_.lanes(); }
+  // Of all its patterns together: what it costs, in memory and per key.
+  [[nodiscard]] std::size_t pattern_words() const noexcept { return pattern_words_; }
 
  private:
-  std::vector<TopicPattern> patterns_;
+  TopicAutomaton automaton_;
   std::string name_;
+  std::size_t pattern_words_ = 0;
   bool everything_ = false;
 };
 

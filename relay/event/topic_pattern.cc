@@ -7,23 +7,9 @@
 
 #include "relay/base/limits.h"
 #include "relay/base/log.h"
+#include "relay/event/routing_key.h"
 
 namespace xylem {
-namespace {
-
-// Calls `visit` with every word between dots; the empty key has one empty word, as in AMQP.
-template <class Visit>
-void for_each_word(std::string_view text, Visit visit) {
-  for (;;) {
-    const std::size_t dot = text.find('.');
-    visit(text.substr(0, dot));
-    if (dot == std::string_view::npos) return;
-    text.remove_prefix(dot + 1);
-  }
-}
-
-}  // namespace
-
 Result<TopicPattern> TopicPattern::parse(std::string_view text) {
   const auto refuse = [&](std::string_view rule) {
     return fail(ErrorCode::bad_pattern,

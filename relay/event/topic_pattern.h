@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@ class TopicPattern {
   [[nodiscard]] bool matches(std::string_view key) const noexcept;
 
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
+  [[nodiscard]] std::size_t words() const noexcept { return words_.size(); }
 
  private:
   enum class Kind : unsigned char { literal, one_word, any_words };

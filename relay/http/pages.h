@@ -14,7 +14,7 @@ namespace xylem {
 struct Check {
   std::string name;  // "thread intake"
   bool passed = true;
-  std::string why;       // if not passed, a sentence
+  std::string why;       // a sentence, if there is something to say; always if not passed
   bool required = true;  // else it is only shown: the relay does its work without
 };
 

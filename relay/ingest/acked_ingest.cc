@@ -38,8 +38,7 @@ Result<void> AckedIngest::on_start() {
   socket.receive_hwm = kReceiveHwm;
   socket.send_hwm = kSendHwm;
   socket.linger_ms = kLingerMs;
-  socket.frame_bytes_max =
-      static_cast<std::int64_t>(options_.admission.limits.message_bytes_max) * kPoliteFactor;
+  socket.frame_bytes_max = frame_bytes_let_in(options_.admission.limits);
   if (auto made = Socket::open(socket_, context_, SocketKind::router, socket); !made) return made;
   for (const Address& address : options_.listen) {
     XYLEM_TRY(Address bound, socket_->bind(address));
@@ -62,7 +61,9 @@ std::size_t AckedIngest::do_work(Instant now) {
 std::size_t AckedIngest::read_frames(Instant now) {
   std::size_t frames = 0;
   Frame identity;
-  while (frames < kFramesPerTurn && outbox_.has_room() && socket_->receive(identity)) {
+  const std::uint64_t bytes_max = figures_.source.bytes + kBytesPerTurn;
+  while (frames < kFramesPerTurn && figures_.source.bytes < bytes_max && outbox_.has_room() &&
+         socket_->receive(identity)) {
     ++frames;
     if (!identity.more()) continue;
     const std::string peer(identity.text());
@@ -137,6 +138,7 @@ void AckedIngest::on_batch_frame(const std::string& peer, const Frame& frame, In
 }
 
 void AckedIngest::take(SourceTable::Source& source, std::unique_ptr<Batch> batch) {
+  source.has_sent = true;
   BatchOrigin origin = batch->stamped_origin();
   origin.sync = source.level == AckLevel::synced;
   if (source.clock_offset_us && batch->received_us() != 0) {

@@ -68,8 +68,9 @@ class AckedIngest final : public Agent, Admission::Refused, Admission::Outlet {
     std::uint64_t pending = 0;
     std::uint64_t connected = 0;
   };
-  static constexpr std::int64_t kPoliteFactor = 16;
+  // Of the thread that it shares with others.
   static constexpr std::size_t kFramesPerTurn = 256;
+  static constexpr std::size_t kBytesPerTurn = std::size_t{512} << 10;
 
   [[nodiscard]] std::size_t read_frames(Instant now);
   void on_frame(const std::string& peer, const Frame& frame, Instant now);

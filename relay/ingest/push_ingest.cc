@@ -16,8 +16,7 @@ PushIngest::PushIngest(Options options, Context& context, SourceEdge& edge, cons
 Result<void> PushIngest::on_start() {
   SocketOptions socket;
   socket.receive_hwm = options_.receive_hwm;
-  socket.frame_bytes_max =
-      static_cast<std::int64_t>(options_.admission.limits.message_bytes_max) * kPoliteFactor;
+  socket.frame_bytes_max = frame_bytes_let_in(options_.admission.limits);
   if (auto made = Socket::open(socket_, context_, SocketKind::pull, socket); !made) return made;
   for (const Address& address : options_.listen) {
     XYLEM_TRY(Address bound, socket_->bind(address));
@@ -41,7 +40,9 @@ std::size_t PushIngest::do_work(Instant) {
 std::size_t PushIngest::read_messages() {
   std::size_t messages = 0;
   Frame frame;
-  while (messages < kMessagesPerTurn && outbox_.has_room() && socket_->receive(frame)) {
+  const std::uint64_t bytes_max = admission_.figures().bytes + kBytesPerTurn;
+  while (messages < kMessagesPerTurn && admission_.figures().bytes < bytes_max &&
+         outbox_.has_room() && socket_->receive(frame)) {
     ++messages;
     take(frame);
   }

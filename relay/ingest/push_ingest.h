@@ -40,10 +40,9 @@ class PushIngest final : public Agent, Admission::Refused, Admission::Outlet {
   void sample(Samples& samples) const { shown_.read().sample("push", samples); }
 
  private:
-  // A message above message_bytes_max is refused and counted up to this many times the limit;
-  // above, libzmq cuts the sender's connection.
-  static constexpr std::int64_t kPoliteFactor = 16;
+  // Of the thread that it shares with others.
   static constexpr std::size_t kMessagesPerTurn = 1024;
+  static constexpr std::size_t kBytesPerTurn = std::size_t{512} << 10;
   static constexpr std::size_t kMessagesAtStop = 100'000;
 
   [[nodiscard]] std::size_t read_messages();

@@ -5,10 +5,18 @@
 #include <deque>
 #include <memory>
 
+#include "relay/base/limits.h"
 #include "relay/event/batch.h"
 #include "relay/pipeline/edge.h"
 
 namespace xylem {
+
+// The largest frame that libzmq lets in: what is a little above message_bytes_max is refused and
+// counted; a sender of more is cut off, since each of its messages would have to be held first.
+[[nodiscard]] inline std::int64_t frame_bytes_let_in(const SourceLimits& limits) {
+  constexpr std::int64_t kSlack = 64 << 10;
+  return 2 * static_cast<std::int64_t>(limits.message_bytes_max) + kSlack;
+}
 
 // What a source hands to the pipeline. One message can become more batches than its edge has room
 // for: events of a shaped frame that has to be made anew take up to eight times its bytes. The

@@ -48,6 +48,11 @@ enum class Metric : std::uint8_t {
   stream_behind,
   stream_demoted,
   stream_retained_bytes,
+  stream_held_bytes,
+  stream_squeezes,
+  stream_pattern_words,
+  block_held_up,
+  block_used_up,
   stream_refused,
   history_readers,
   history_waiting,
@@ -55,6 +60,8 @@ enum class Metric : std::uint8_t {
   history_seeks,
   history_read_bytes,
   publish_subscriptions,
+  publish_prefix_bytes,
+  publish_cancels,
   spool_bytes,
   spool_segments,
   spool_written_sequence,
@@ -90,7 +97,7 @@ enum class Metric : std::uint8_t {
   log_lost,
   reloads,
 };
-inline constexpr std::size_t kMetricCount = 77;
+inline constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::reloads) + 1;
 
 enum class MetricType : std::uint8_t { counter, gauge };
 

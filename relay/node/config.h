@@ -45,6 +45,8 @@ struct Config {
   IpcAccess ipc;
   std::string ipc_group;  // as it was given
   std::size_t ring_batches = 256;
+  // How long subscribers with the policy block may hold everything up (egress/block_budget.h).
+  Duration block_budget = std::chrono::minutes(1);
   std::size_t threads = 1;  // 2: intake and egress on threads of their own
   Duration drain_deadline = std::chrono::seconds(10);
   LogLevel log_level = LogLevel::info;

@@ -99,8 +99,9 @@ Node::Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool
       push_(config_.push, context_, push_edge_, clock_),
       acked_(acked_options(config_), context_, acked_edge_, spool_ ? &log_progress_ : nullptr,
              clock_),
-      publish_(config_.publish, context_, publish_edge_),
-      stream_(config_.stream, context_, stream_edge_, epoch_, clock_,
+      block_budget_(config_.block_budget),
+      publish_(config_.publish, context_, publish_edge_, block_budget_),
+      stream_(config_.stream, context_, stream_edge_, block_budget_, epoch_, clock_,
               spool_ ? &history_link_ : nullptr),
       pipeline_(epoch_, clock_, sources(), sinks()),
       http_(config_.http, *this) {
@@ -299,6 +300,7 @@ Samples Node::samples() const {
   acked_edge_.sample(samples);
   publish_edge_.sample(samples);
   stream_edge_.sample(samples);
+  block_budget_.sample(samples);
   publish_.sample(samples, clock_.wall_us());
   stream_.sample(samples, clock_.wall_us());
   if (spool_agent_) {
@@ -367,6 +369,15 @@ std::vector<Check> Node::readiness() const {
              : fmt::format("a subscriber with the policy block, or the spool, has held everything "
                            "up for {:.1f} s",
                            std::chrono::duration<double>(stalled).count())});
+  // Data flows, so this makes nobody unready; but somebody asked for something else.
+  checks.push_back(
+      {"block is kept to", true,
+       block_budget_.allows()
+           ? ""
+           : fmt::format("subscribers with the policy block held everything up for {:g} s "
+                         "(pipeline.block_budget); for now they are not waited for, and what they "
+                         "are too slow for is dropped",
+                         std::chrono::duration<double>(block_budget_.budget()).count())});
   return checks;
 }
 

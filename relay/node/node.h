@@ -12,6 +12,7 @@
 #include "relay/amqp/amqp_source.h"
 #include "relay/amqp/broker_watch.h"
 #include "relay/base/clock.h"
+#include "relay/egress/block_budget.h"
 #include "relay/egress/publish_egress.h"
 #include "relay/egress/stream_egress.h"
 #include "relay/egress/upstream.h"
@@ -108,6 +109,7 @@ class Node final : public RelayView {
   HistoryLink history_link_;  // in use with a spool
   PushIngest push_;
   AckedIngest acked_;
+  BlockBudget block_budget_;
   PublishEgress publish_;
   StreamEgress stream_;
   PipelineAgent pipeline_;

@@ -150,8 +150,25 @@ void add_stream(std::vector<OptionRow>& rows) {
       "stream.listen", "Where stream subscribers connect: patterns, credit, gap notices (ROUTER).",
       [](Config & c) -> auto& { return c.stream.listen; }));
   rows.push_back(count("stream.subscribers_max", "Stream subscribers at a time; more are refused.",
-                       false, [](Config & c) -> auto& { return c.stream.subscribers_max; },
+                       false, [](Config & c) -> auto& { return c.stream.shares.subscribers_max; },
                        {1, 65'536}));
+  rows.push_back(
+      count("stream.subscribers_per_address_max",
+            "Of those, from one address; all local sockets count as one.", false,
+            [](Config & c) -> auto& { return c.stream.shares.subscribers_per_address_max; },
+            {1, 65'536}));
+  rows.push_back(count(
+      "stream.pattern_words_max",
+      "Words of all subscribers' patterns together, which bounds what an event's key costs; one "
+      "address may have half of them, and more are refused.",
+      false, [](Config & c) -> auto& { return c.stream.shares.pattern_words_max; },
+      {1'024, 16'777'216}));
+  rows.push_back(bytes(
+      "stream.taps_bytes_max",
+      "Bytes held for all subscribers together, what several wait for counted once; beyond, "
+      "the one with most overflows by its own policy, then the next. Half as much is under "
+      "way to all of them.",
+      false, [](Config & c) -> auto& { return c.stream.taps_bytes_max; }, {kMiB, 1024 * kGiB}));
   rows.push_back(
       bytes("stream.tap_bytes_max",
             "Bytes held for a subscriber that is behind, before its overflow policy acts; "
@@ -257,6 +274,12 @@ void add_the_rest(std::vector<OptionRow>& rows) {
                        false, [](Config & c) -> auto& { return c.threads; }, {1, 2}));
   rows.push_back(count("pipeline.ring_batches", "Batches that a ring between two threads holds.",
                        false, [](Config & c) -> auto& { return c.ring_batches; }, {8, 65'536}));
+  rows.push_back(duration(
+      "pipeline.block_budget",
+      "How long subscribers with the policy block, on stream and publish together, may hold "
+      "everything up within ten minutes; after that nobody is waited for until half of it has come "
+      "back. 0s: no bound.",
+      Duration(0), [](Config & c) -> auto& { return c.block_budget; }, kFixed));
   rows.push_back(duration(
       "node.drain_deadline", "After SIGTERM, how long to go on delivering what was accepted.",
       Duration(0), [](Config & c) -> auto& { return c.drain_deadline; }));

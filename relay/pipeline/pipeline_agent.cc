@@ -6,7 +6,9 @@ namespace xylem {
 
 PipelineAgent::PipelineAgent(Epoch epoch, const Clock& clock, std::vector<SourceEdge*> sources,
                              std::vector<SinkEdge*> sinks)
-    : epoch_(epoch), clock_(clock), sources_(std::move(sources)), sinks_(std::move(sinks)) {}
+    : epoch_(epoch), clock_(clock), sinks_(std::move(sinks)) {
+  for (SourceEdge* edge : sources) sources_.push_back({edge});
+}
 
 std::size_t PipelineAgent::room() const {
   std::size_t room = kBatchesPerTurn;
@@ -14,24 +16,32 @@ std::size_t PipelineAgent::room() const {
   return room;
 }
 
+std::pair<PipelineAgent::Source*, std::size_t> PipelineAgent::next_source() {
+  Source* next = nullptr;
+  bool several = false;
+  for (Source& source : sources_) {
+    if (source.edge->empty()) {
+      // Time in which it wanted nothing is not owed to it.
+      source.given = std::max(source.given, given_);
+      continue;
+    }
+    several |= next != nullptr;
+    if (next == nullptr || source.given < next->given) next = &source;
+  }
+  return {next, several ? 1 : kBatchesPerTurn};
+}
+
 std::size_t PipelineAgent::do_work(Instant now) {
   std::size_t work = 0;
   bool stalled = false;
-  for (SourceEdge* source : sources_) {
-    const std::size_t room_now = room();
-    stalled |= room_now == 0 && !source->empty();
-    const std::size_t count = source->pop(std::span(run_).first(room_now));
-    if (count == 0) continue;
-    const std::int64_t received_us = clock_.wall_us();
-    for (Batch* batch : std::span(run_).first(count)) {
-      batch->stamp(epoch_, next_, received_us);
-      next_ = next_.after(batch->size());
-      figures_.events += batch->size();
-      const BatchRef shared{std::unique_ptr<Batch>(batch)};
-      for (SinkEdge* sink : sinks_) sink->push(BatchRef(shared).release());
-    }
-    source->add_stamped(count, {next_.value - 1});
-    figures_.batches += count;
+  const std::size_t most = kBatchesPerTurn * sources_.size();
+  while (work < most) {
+    const auto [source, batches] = next_source();
+    if (source == nullptr) break;
+    const std::size_t count = source->edge->pop(std::span(run_).first(std::min(batches, room())));
+    stalled = count == 0;
+    if (stalled) break;
+    take(*source, std::span(run_).first(count), clock_.wall_us());
     work += count;
   }
   note_stall(stalled, now);
@@ -41,6 +51,20 @@ std::size_t PipelineAgent::do_work(Instant now) {
     shown_.publish(figures_);
   }
   return work;
+}
+
+void PipelineAgent::take(Source& source, std::span<Batch*> batches, std::int64_t received_us) {
+  given_ = source.given;
+  for (Batch* batch : batches) {
+    batch->stamp(epoch_, next_, received_us);
+    next_ = next_.after(batch->size());
+    figures_.events += batch->size();
+    source.given += batch->frame().size() + kEventCost * batch->size();
+    const BatchRef shared{std::unique_ptr<Batch>(batch)};
+    for (SinkEdge* sink : sinks_) sink->push(BatchRef(shared).release());
+  }
+  source.edge->add_stamped(batches.size(), {next_.value - 1});
+  figures_.batches += batches.size();
 }
 
 void PipelineAgent::note_stall(bool stalled, Instant now) {
@@ -53,7 +77,7 @@ void PipelineAgent::note_stall(bool stalled, Instant now) {
 
 bool PipelineAgent::has_work() {
   const bool waiting = std::any_of(sources_.begin(), sources_.end(),
-                                   [](const SourceEdge* source) { return !source->empty(); });
+                                   [](const Source& source) { return !source.edge->empty(); });
   if (!waiting) return false;
   bool all_have_room = true;
   for (SinkEdge* sink : sinks_) all_have_room &= sink->room() != 0 || !sink->await_room(1);
@@ -64,14 +88,14 @@ Agent::Drain PipelineAgent::drain(Instant now) {
   while (do_work(now) != 0) {
   }
   const bool empty = std::all_of(sources_.begin(), sources_.end(),
-                                 [](const SourceEdge* source) { return source->empty(); });
+                                 [](const Source& source) { return source.edge->empty(); });
   return empty ? Drain::finished : Drain::unfinished;
 }
 
 std::uint64_t PipelineAgent::on_stop() {
   std::uint64_t left = 0;
-  for (SourceEdge* source : sources_) {
-    for (std::size_t n; (n = source->pop(run_)) != 0;) {
+  for (const Source& source : sources_) {
+    for (std::size_t n; (n = source.edge->pop(run_)) != 0;) {
       for (Batch* batch : std::span(run_).first(n)) {
         left += batch->size();
         const std::unique_ptr<Batch> sole(batch);

@@ -37,10 +37,11 @@ void Tap::offer(std::uint64_t offered, const BatchRef& matched) {
   ledger_.filtered += offered - events;
   if (events == 0) return;
 
-  const bool refuse = full() && (options_.overflow == Overflow::drop_newest ||
-                                 options_.overflow == Overflow::disconnect);
+  const Overflow policy_now = policy();
+  const bool refuse =
+      full() && (policy_now == Overflow::drop_newest || policy_now == Overflow::disconnect);
   if (refuse) {
-    overrun_ = options_.overflow == Overflow::disconnect;
+    overrun_ = policy_now == Overflow::disconnect;
     ledger_.dropped[static_cast<std::size_t>(DropReason::overflow_newest)] += events;
     const Gap gap = gap_of(*matched);
     auto* last = items_.empty() ? nullptr : std::get_if<Gap>(&items_.back());
@@ -51,10 +52,24 @@ void Tap::offer(std::uint64_t offered, const BatchRef& matched) {
     }
     return;
   }
-  while (full() && options_.overflow == Overflow::drop_oldest) let_go_of_oldest();
+  while (full() && policy_now == Overflow::drop_oldest) let_go_of_oldest();
   items_.emplace_back(matched);
   ledger_.held += events;
   held_bytes_ += cost_of(*matched);
+  if (memory_ != nullptr) memory_->hold(*matched);
+}
+
+void Tap::squeeze() {
+  if (policy() == Overflow::drop_oldest) {
+    let_go_of_oldest();
+  } else {
+    squeezed_ = true;
+  }
+}
+
+void Tap::forget(const Batch& batch) {
+  held_bytes_ -= cost_of(batch);
+  if (memory_ != nullptr) memory_->let_go(batch);
 }
 
 void Tap::let_go_of_oldest() {
@@ -64,7 +79,7 @@ void Tap::let_go_of_oldest() {
   });
   const Batch& oldest = *std::get<BatchRef>(*at);
   ledger_.drop_held(DropReason::overflow_oldest, oldest.size());
-  held_bytes_ -= cost_of(oldest);
+  forget(oldest);
   const Gap gap = gap_of(oldest);
   auto* before = at == items_.begin() ? nullptr : std::get_if<Gap>(&*std::prev(at));
   if (before != nullptr && can_merge(*before, gap)) {
@@ -79,7 +94,7 @@ void Tap::delivered() {
   if (const auto* batch = std::get_if<BatchRef>(&items_.front())) {
     ledger_.held -= (*batch)->size();
     ledger_.delivered += (*batch)->size();
-    held_bytes_ -= cost_of(**batch);
+    forget(**batch);
     delivered_bytes_ += (*batch)->frame().size();
   }
   items_.pop_front();
@@ -90,6 +105,7 @@ std::vector<Gap> Tap::abandon(DropReason reason) {
   for (const Item& item : items_) {
     const auto* batch = std::get_if<BatchRef>(&item);
     const Gap gap = batch != nullptr ? gap_of(**batch) : std::get<Gap>(item);
+    if (batch != nullptr) forget(**batch);
     if (!gaps.empty() && can_merge(gaps.back(), gap)) {
       merge(gaps.back(), gap);
     } else {
@@ -97,7 +113,6 @@ std::vector<Gap> Tap::abandon(DropReason reason) {
     }
   }
   ledger_.drop_held(reason, ledger_.held);
-  held_bytes_ = 0;
   items_.clear();
   return gaps;
 }

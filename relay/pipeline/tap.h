@@ -11,6 +11,7 @@
 #include "relay/codec/control_codec.h"
 #include "relay/event/batch.h"
 #include "relay/event/ledger.h"
+#include "relay/pipeline/tap_memory.h"
 
 namespace xylem {
 
@@ -26,7 +27,9 @@ class Tap {
   };
   using Item = std::variant<BatchRef, Gap>;
 
-  explicit Tap(const Options& options) : options_(options) {}
+  // `memory` is that of all taps together, and outlives this one; or nullptr.
+  explicit Tap(const Options& options, TapMemory* memory = nullptr)
+      : options_(options), memory_(memory) {}
 
   // A batch of `offered` events came by; `matched` holds those that the filter wants, or nothing.
   // A tap that is not full takes any batch, so the bounds can be exceeded by one.
@@ -39,14 +42,29 @@ class Tap {
   // ends the subscription, with `spill` it offers nothing more until there is room again; the other
   // policies are applied by offer() itself.
   [[nodiscard]] bool full() const {
-    return held_bytes_ >= options_.bytes_max || ledger_.held >= options_.events_max;
+    return held_bytes_ >= options_.bytes_max || ledger_.held >= options_.events_max ||
+           (squeezed_ && memory_->tight());
   }
-  [[nodiscard]] bool blocks() const { return options_.overflow == Overflow::block && full(); }
+  // Of the past a tap takes a little ahead of what is sent, and nothing while all taps together
+  // hold too much, unless it holds nothing.
+  [[nodiscard]] bool has_room_for_the_past() const {
+    const bool is_ahead = held_bytes_ >= kPastBytesMax || (memory_ != nullptr && memory_->tight());
+    return !full() && (items_.empty() || !is_ahead);
+  }
+  [[nodiscard]] bool blocks() const { return policy() == Overflow::block && full(); }
   [[nodiscard]] bool spills() const { return options_.overflow == Overflow::spill && full(); }
   [[nodiscard]] bool must_disconnect() const { return overrun_; }
   // It has blocked for long enough: from now on it lets go of its oldest.
   void demote() { options_.overflow = Overflow::drop_oldest; }
+  // Nobody is waited for just now: with `block` it lets go of its oldest.
+  void suspend_block(bool suspended) { block_suspended_ = suspended; }
   [[nodiscard]] const Options& options() const { return options_; }
+
+  // All taps together hold too much, and this one most: it overflows by its own policy. Either it
+  // lets go of its oldest batch, or it is full until there is room again for all.
+  void squeeze();
+  [[nodiscard]] bool is_squeezed() const { return squeezed_; }
+  void release_squeeze() { squeezed_ = false; }
 
   [[nodiscard]] bool empty() const { return items_.empty(); }
   [[nodiscard]] const Item& front() const { return items_.front(); }
@@ -62,7 +80,14 @@ class Tap {
   [[nodiscard]] std::int64_t oldest_held_us() const;
 
  private:
+  static constexpr std::uint64_t kPastBytesMax = std::uint64_t{4} << 20;
+
+  [[nodiscard]] Overflow policy() const {
+    const bool suspended = block_suspended_ && options_.overflow == Overflow::block;
+    return suspended ? Overflow::drop_oldest : options_.overflow;
+  }
   void let_go_of_oldest();
+  void forget(const Batch& batch);
   [[nodiscard]] static Gap gap_of(const Batch& batch);
   [[nodiscard]] static std::uint64_t cost_of(const Batch& batch);
 
@@ -72,6 +97,9 @@ class Tap {
   std::uint64_t held_bytes_ = 0;
   std::uint64_t delivered_bytes_ = 0;
   bool overrun_ = false;
+  bool block_suspended_ = false;
+  TapMemory* memory_ = nullptr;
+  bool squeezed_ = false;
 };
 
 }  // namespace xylem

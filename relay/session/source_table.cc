@@ -30,7 +30,8 @@ void SourceTable::recover(const SourcePlaces& places, Instant now, std::int64_t 
                                          .peer = {},
                                          .heard_at = {now.since_boot - age},
                                          .recovered = true,
-                                         .clock_offset_us = {}});
+                                         .clock_offset_us = {},
+                                         .has_sent = true});
   }
 }
 
@@ -57,16 +58,21 @@ Result<void> SourceTable::check(const SourceHello& hello) const {
   return {};
 }
 
-// The one not heard of for longest goes, first of those that have not come back since the start;
-// what it then sends again is taken for new.
+// One that sent nothing and is gone goes first, so that a connection that speaks for one source
+// after the other takes no place of others; then one that has not come back since the start; then
+// the one not heard of for longest. What that one sends again is taken for new.
 bool SourceTable::make_room(Instant now) {
   if (sources_.size() < limits_.sources_max) return true;
-  const auto oldest =
-      std::min_element(sources_.begin(), sources_.end(), [](const auto& a, const auto& b) {
-        return std::tuple(!a.second.recovered, !a.second.peer.empty(), a.second.heard_at) <
-               std::tuple(!b.second.recovered, !b.second.peer.empty(), b.second.heard_at);
-      });
-  if (!oldest->second.recovered && now - oldest->second.heard_at < kKept) return false;
+  const auto is_connected = [](const Source& source) { return !source.peer.empty(); };
+  const auto rank = [&](const Source& source) {
+    return std::tuple(is_connected(source), source.has_sent, !source.recovered, source.heard_at);
+  };
+  const auto oldest = std::min_element(
+      sources_.begin(), sources_.end(),
+      [&](const auto& a, const auto& b) { return rank(a.second) < rank(b.second); });
+  const Source& source = oldest->second;
+  const bool needs_its_place = is_connected(source) || (source.has_sent && !source.recovered);
+  if (needs_its_place && now - source.heard_at < kKept) return false;
   peers_.erase(oldest->second.peer);
   sources_.erase(oldest);
   return true;
@@ -75,6 +81,7 @@ bool SourceTable::make_room(Instant now) {
 Result<SourceWelcome> SourceTable::on_hello(const std::string& peer, const SourceHello& hello,
                                             Instant now) {
   if (auto sound = check(hello); !sound) return tl::unexpected(sound.error());
+  disconnect(peer);  // it spoke for another source before
   auto known = sources_.find(hello.source.value);
   if (known == sources_.end()) {
     if (!make_room(now)) {
@@ -86,10 +93,10 @@ Result<SourceWelcome> SourceTable::on_hello(const std::string& peer, const Sourc
                 .name = {},
                 .peer = {},
                 .heard_at = now,
-                .clock_offset_us = {}};
+                .clock_offset_us = {},
+                .has_sent = false};
     known = sources_.emplace(hello.source.value, std::move(made)).first;
   }
-  disconnect(peer);  // it spoke for another source before
   Source& source = known->second;
   if (!source.peer.empty()) peers_.erase(source.peer);
   peers_.emplace(peer, source.id);

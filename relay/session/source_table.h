@@ -41,6 +41,8 @@ class SourceTable {
     bool recovered = false;  // and has not come back since
     // What its wall clock says, once added to it, is ours; nothing if it tells no time.
     std::optional<std::int64_t> clock_offset_us;
+    // It has sent something that it could send again. One that has not is kept for its connection.
+    bool has_sent = false;
   };
 
   // `seed` makes session numbers, which tell sessions apart and grant nothing.

@@ -85,6 +85,7 @@ class ZmqSocket final : public RawSocket {
     socket_.set(zmq::sockopt::tcp_keepalive_intvl, 10);
     socket_.set(zmq::sockopt::tcp_keepalive_cnt, 3);
     if (kind == SocketKind::router) socket_.set(zmq::sockopt::router_mandatory, true);
+    if (kind == SocketKind::xpub) join_probe(context);
   }
 
   Result<Address> bind(const Address& address) override {
@@ -117,6 +118,11 @@ class ZmqSocket final : public RawSocket {
   void subscribe(std::string_view prefix) override { socket_.set(zmq::sockopt::subscribe, prefix); }
   void linger(int milliseconds) override { socket_.set(zmq::sockopt::linger, milliseconds); }
   void refuse_when_full(bool refuse) override { socket_.set(zmq::sockopt::xpub_nodrop, refuse); }
+  // Both are taken in by the same call, so that no event ever goes to the probe.
+  void ask_whether_gone(std::string_view prefix) override {
+    probe_.set(zmq::sockopt::subscribe, prefix);
+    probe_.set(zmq::sockopt::unsubscribe, prefix);
+  }
 
   bool receive(Frame& frame) override {
     zmq::message_t& message = message_of(frame);
@@ -146,8 +152,19 @@ class ZmqSocket final : public RawSocket {
     const bool ipv6 = address.scheme() == Address::Scheme::tcp && address.ip().starts_with('[');
     socket_.set(zmq::sockopt::ipv6, ipv6);
   }
+  // A subscriber within the process: libzmq says of its cancel whether it was the last.
+  void join_probe(zmq::context_t& context) {
+    const std::string place = fmt::format("inproc://probe-{}", static_cast<const void*>(this));
+    socket_.bind(place);
+    probe_ = zmq::socket_t(context, zmq::socket_type::sub);
+    probe_.set(zmq::sockopt::linger, 0);
+    probe_.set(zmq::sockopt::sndhwm, 0);
+    probe_.connect(place);
+  }
+
   zmq::socket_t socket_;
   IpcAccess ipc_access_;
+  zmq::socket_t probe_;  // xpub only
 };
 
 }  // namespace

@@ -44,6 +44,7 @@ class RawSocket {
   [[nodiscard]] virtual Result<void> connect(const Address& address) = 0;
   virtual void subscribe(std::string_view prefix) = 0;
   virtual void refuse_when_full(bool refuse) = 0;
+  virtual void ask_whether_gone(std::string_view prefix) = 0;
   virtual void linger(int milliseconds) = 0;
   [[nodiscard]] virtual bool receive(Frame& frame) = 0;
   [[nodiscard]] virtual SendOutcome send(Frame& frame, bool more) = 0;

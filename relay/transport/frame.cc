@@ -24,6 +24,10 @@ Frame::Frame(const BatchRef& batch) {
                    const_cast<Batch*>(held));
 }
 
+bool Frame::has_peer() const {
+  return ::zmq_msg_gets(const_cast<zmq::message_t&>(message_).handle(), "Peer-Address") != nullptr;
+}
+
 std::string Frame::peer_address() const {
   const char* address =
       ::zmq_msg_gets(const_cast<zmq::message_t&>(message_).handle(), "Peer-Address");

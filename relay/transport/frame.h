@@ -31,6 +31,9 @@ class Frame {
   [[nodiscard]] bool more() const { return more_; }
   // Where the frame came from, for logs: an IP address, or "" over ipc.
   [[nodiscard]] std::string peer_address() const;
+  // Received over a connection, so a peer said it. What libzmq itself says, and what comes from
+  // within the process, has no peer.
+  [[nodiscard]] bool has_peer() const;
 
  private:
   friend class RawSocket;

@@ -94,6 +94,7 @@ Result<void> Socket::subscribe(std::string_view prefix) {
 
 void Socket::linger(int milliseconds) { raw_->linger(milliseconds); }
 void Socket::refuse_when_full(bool refuse) { raw_->refuse_when_full(refuse); }
+void Socket::ask_whether_gone(std::string_view prefix) { raw_->ask_whether_gone(prefix); }
 
 bool Socket::receive(Frame& frame) {
   check_owner();

@@ -37,6 +37,10 @@ class Socket {
   [[nodiscard]] Result<void> subscribe(std::string_view prefix);  // sub only
   // xpub only: whether send() answers `full` instead of dropping for the subscribers that are.
   void refuse_when_full(bool refuse);
+  // xpub only. libzmq passes a peer's cancel on also when that peer never had the prefix, though
+  // others have it still. This asks whether anybody has: if nobody has, a cancel without a peer
+  // (Frame::has_peer) is received soon; otherwise nothing is. Cancels without a peer are true.
+  void ask_whether_gone(std::string_view prefix);
   // Instead of SocketOptions::linger_ms.
   void linger(int milliseconds);
 

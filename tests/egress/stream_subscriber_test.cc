@@ -12,6 +12,7 @@ namespace xylem {
 namespace {
 
 using Complaint = StreamSubscriber::Complaint;
+using Live = StreamSubscriber::Live;
 
 class StreamSubscriberTest : public ::testing::Test {
  protected:
@@ -33,39 +34,53 @@ TEST_F(StreamSubscriberTest, ComplainsOfOneThatBlocksForTooLong) {
   StreamSubscriber subscriber = made(Overflow::block, 1);
   subscriber.tap.offer(1, batch(1, 1));
   const Duration limit = std::chrono::seconds(30);
-  EXPECT_EQ(subscriber.review(at(100), limit), Complaint::none);
-  EXPECT_EQ(subscriber.review(at(129), limit), Complaint::none);
-  EXPECT_EQ(subscriber.review(at(130), limit), Complaint::blocked);
+  EXPECT_EQ(subscriber.review(at(100), limit, Live::waits), Complaint::none);
+  EXPECT_EQ(subscriber.review(at(129), limit, Live::waits), Complaint::none);
+  EXPECT_EQ(subscriber.review(at(130), limit, Live::waits), Complaint::blocked);
+}
+
+TEST_F(StreamSubscriberTest, BlamesNobodyWhoHoldsUpNothing) {
+  StreamSubscriber alone = made(Overflow::block, 1), behind = made(Overflow::block, 1);
+  const Duration limit = std::chrono::seconds(30);
+  alone.tap.offer(1, batch(1, 1));
+  EXPECT_EQ(alone.review(at(100), limit, Live::flows), Complaint::none);
+  EXPECT_EQ(alone.review(at(200), limit, Live::flows), Complaint::none);
+
+  Retention kept({});
+  behind.behind.emplace(Epoch{7}, kept, nullptr);
+  behind.tap.offer(1, batch(1, 1));
+  EXPECT_EQ(behind.review(at(100), limit, Live::waits), Complaint::none);
+  EXPECT_EQ(behind.review(at(200), limit, Live::waits), Complaint::none);
 }
 
 TEST_F(StreamSubscriberTest, CountsFromTheLastTimeItBegan) {
   StreamSubscriber subscriber = made(Overflow::block, 1);
   const Duration limit = std::chrono::seconds(30);
   subscriber.tap.offer(1, batch(1, 1));
-  EXPECT_EQ(subscriber.review(at(100), limit), Complaint::none);
+  EXPECT_EQ(subscriber.review(at(100), limit, Live::waits), Complaint::none);
   subscriber.tap.delivered();
-  EXPECT_EQ(subscriber.review(at(110), limit), Complaint::none);
+  EXPECT_EQ(subscriber.review(at(110), limit, Live::waits), Complaint::none);
   subscriber.tap.offer(1, batch(2, 1));
-  EXPECT_EQ(subscriber.review(at(120), limit), Complaint::none);
-  EXPECT_EQ(subscriber.review(at(149), limit), Complaint::none);
+  EXPECT_EQ(subscriber.review(at(120), limit, Live::waits), Complaint::none);
+  EXPECT_EQ(subscriber.review(at(149), limit, Live::waits), Complaint::none);
 }
 
 TEST_F(StreamSubscriberTest, MayBlockForEverIfThatIsWanted) {
   StreamSubscriber subscriber = made(Overflow::block, 1);
   subscriber.tap.offer(1, batch(1, 1));
-  EXPECT_EQ(subscriber.review(at(100), Duration(0)), Complaint::none);
-  EXPECT_EQ(subscriber.review(at(100'000), Duration(0)), Complaint::none);
+  EXPECT_EQ(subscriber.review(at(100), Duration(0), Live::waits), Complaint::none);
+  EXPECT_EQ(subscriber.review(at(100'000), Duration(0), Live::waits), Complaint::none);
 }
 
 TEST_F(StreamSubscriberTest, IsCalledSlowOnceUntilItHasBeenWell) {
   StreamSubscriber subscriber = made(Overflow::drop_oldest, 1000, 4000);
   subscriber.tap.offer(1, batch(1, 1, 2500));
-  EXPECT_EQ(subscriber.review(at(1), Duration(0)), Complaint::slow);
-  EXPECT_EQ(subscriber.review(at(2), Duration(0)), Complaint::none);
+  EXPECT_EQ(subscriber.review(at(1), Duration(0), Live::waits), Complaint::slow);
+  EXPECT_EQ(subscriber.review(at(2), Duration(0), Live::waits), Complaint::none);
   subscriber.tap.delivered();
-  EXPECT_EQ(subscriber.review(at(3), Duration(0)), Complaint::none);
+  EXPECT_EQ(subscriber.review(at(3), Duration(0), Live::waits), Complaint::none);
   subscriber.tap.offer(1, batch(2, 1, 2500));
-  EXPECT_EQ(subscriber.review(at(4), Duration(0)), Complaint::slow);
+  EXPECT_EQ(subscriber.review(at(4), Duration(0), Live::waits), Complaint::slow);
 }
 
 // "7:5 of 7:9": how far it has been served, and what comes next for everybody.

@@ -54,7 +54,7 @@ TEST_F(ConfigTest, TakesEveryKindOfValue) {
   EXPECT_TRUE(config->publish.listen.empty());
   EXPECT_TRUE(config->publish.block);
   EXPECT_EQ(config->stream.limits.idle_timeout, std::chrono::milliseconds(250));
-  EXPECT_EQ(config->stream.subscribers_max, 7u);
+  EXPECT_EQ(config->stream.shares.subscribers_max, 7u);
   EXPECT_EQ(config->log_level, LogLevel::warning);
 }
 
@@ -85,7 +85,7 @@ TEST_F(ConfigTest, LetsTheEnvironmentOverrideTheFileAndTheCommandLineBoth) {
   sources_.assignments = {"stream.subscribers_max=3"};
   const auto config = load("[stream]\nsubscribers_max = 1\n[publish]\nsend_hwm = 10\n");
   ASSERT_TRUE(config) << text_of(config.error());
-  EXPECT_EQ(config->stream.subscribers_max, 3u);
+  EXPECT_EQ(config->stream.shares.subscribers_max, 3u);
   EXPECT_EQ(config->publish.send_hwm, 20);
 }
 

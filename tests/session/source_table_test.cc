@@ -82,6 +82,19 @@ TEST_F(SourceTableTest, TakesPlacesWithAnyTime) {
   EXPECT_TRUE(table.on_hello("a", hello_of(7), at(0)));
 }
 
+TEST_F(SourceTableTest, LetsOneConnectionTakeOnePlaceWhateverSourcesItSpeaksFor) {
+  ASSERT_TRUE(table.on_hello("honest", hello_of(5), at(0)));
+  table.of_peer("honest")->has_sent = true;
+  table.disconnect("honest");
+  for (std::uint64_t source = 10; source < 100; ++source) {
+    ASSERT_TRUE(table.on_hello("stranger", hello_of(source), at(1)));
+  }
+  EXPECT_NE(table.find({5}), nullptr) << "it may send again what it sent";
+  EXPECT_EQ(table.size(), 2u);
+  table.disconnect("stranger");
+  EXPECT_TRUE(table.on_hello("other", hello_of(6), at(1)));
+}
+
 TEST_F(SourceTableTest, RefusesWithASentence) {
   EXPECT_EQ(refusal({2, "us", {5}, {1}, AckLevel::received}),
             "protocol 1 is spoken here, and not 2");

@@ -42,6 +42,7 @@ class Network::NetworkSocket final : public RawSocket {
   }
   void subscribe(std::string_view) override {}
   void refuse_when_full(bool) override {}
+  void ask_whether_gone(std::string_view) override {}
   void linger(int) override {}
 
   bool receive(Frame& frame) override {

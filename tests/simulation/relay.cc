@@ -127,7 +127,8 @@ struct Relay::Life {
         watch_edge("watch", options.ring_batches),
         acked(acked_options(options), context, acked_edge, &progress, clock),
         history_link(options.history),
-        stream(stream_options(options), context, stream_edge, epoch, clock, &history_link),
+        stream(stream_options(options), context, stream_edge, block_budget, epoch, clock,
+               &history_link),
         history([this] { return spool->reader(kPassBytes); }, history_link),
         pipeline(epoch, clock, {&push_edge, &acked_edge}, {&stream_edge, &spool_edge, &watch_edge}),
         local(push_edge, progress, options.local_level, oracle) {
@@ -172,6 +173,7 @@ struct Relay::Life {
   SinkEdge watch_edge;  // the oracle's
   AckedIngest acked;
   HistoryLink history_link;
+  BlockBudget block_budget{Duration(0)};
   StreamEgress stream;
   HistoryAgent history;
   PipelineAgent pipeline;

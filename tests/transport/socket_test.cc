@@ -151,6 +151,30 @@ TEST_F(SocketTest, GivesASubscriberWhatItsPrefixMatches) {
   EXPECT_EQ(message_of(sub), "task.sent|2");
 }
 
+TEST_F(SocketTest, DoubtsACancelOfAPrefixThatSomebodyStillHas) {
+  const std::string add = std::string("\x01") + "task.", cancel = std::string(1, '\0') + "task.";
+  Socket xpub(context, SocketKind::xpub, {});
+  ASSERT_TRUE(xpub.bind(dir.ipc("publish")));
+  Socket sub(context, SocketKind::sub, {});
+  ASSERT_TRUE(sub.connect(dir.ipc("publish")));
+  ASSERT_TRUE(sub.subscribe("task."));
+  Frame said;
+  ASSERT_TRUE(testing::receive_soon(xpub, said));
+  EXPECT_EQ(said.text(), add);
+  EXPECT_TRUE(said.has_peer());
+
+  xpub.ask_whether_gone("task.");
+  EXPECT_FALSE(xpub.receive(said)) << "it is not";
+  xpub.ask_whether_gone("worker.");
+  ASSERT_TRUE(testing::receive_soon(xpub, said));
+  ASSERT_TRUE(testing::receive_soon(xpub, said));
+  EXPECT_EQ(said.text(), std::string(1, '\0') + "worker.");
+  EXPECT_FALSE(said.has_peer());
+
+  ASSERT_EQ(send_soon(xpub, {"task.sent", "1"}), SendOutcome::sent);
+  EXPECT_EQ(message_of(sub), "task.sent|1");
+}
+
 // With refuse_when_full an event is lost only knowingly.
 TEST_F(SocketTest, SaysThatASubscriberIsFullWhenToldTo) {
   Socket xpub(context, SocketKind::xpub, {.send_hwm = 1});
