@@ -15,7 +15,6 @@ std::string_view name_of(DropReason reason) {
     case DropReason::stopping: return "stopping";
     case DropReason::spool_quota: return "spool_quota";
     case DropReason::spool_damaged: return "spool_damaged";
-    case DropReason::refused: return "refused";
     case DropReason::too_large: return "too_large";
     case DropReason::stale: return "stale";
     case DropReason::unroutable: return "unroutable";

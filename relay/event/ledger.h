@@ -18,9 +18,8 @@ enum class DropReason : std::uint8_t {
   too_large,        // the relay upstream, or the broker, takes nothing as large
   stale,            // a heartbeat that came too late to mean that anybody lives
   unroutable,       // AMQP: the broker had no queue for it
-  refused,          // the relay upstream refuses it whenever it comes
   invalid,          // AMQP: a worker's event that could stop Celery's workers
-  refused,          // AMQP: the broker refused its message too often
+  refused,          // the relay upstream, or the broker, refused it too often
 };
 inline constexpr std::size_t kDropReasonCount = 12;
 [[nodiscard]] std::string_view name_of(DropReason reason);

@@ -34,7 +34,7 @@ AckedIngest::Options acked_options(const Config& config) {
 
 HistoryLink::Options history_options(const Config& config) {
   HistoryLink::Options options = config.history;
-  options.readers_max = config.stream.subscribers_max;
+  options.readers_max = config.stream.shares.subscribers_max;
   return options;
 }
 

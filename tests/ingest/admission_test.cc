@@ -296,9 +296,9 @@ TEST_F(AdmissionTest, RefusesOnlyTheEventAboveTheLimitOfAShapedFrame) {
   EXPECT_EQ(admission->figures().accepted_events, 5u);
   ASSERT_EQ(batches.size(), 1u);
   EXPECT_TRUE(batches[0]->is_shaped());
-  std::string expected;
-  for (std::size_t n : {10, 20, 30, 40, 50}) expected += "a=" + long_event(n) + " ";
-  EXPECT_EQ(admitted(), expected);
+  std::string kept;
+  for (std::size_t n : {10, 20, 30, 40, 50}) kept += "a=" + long_event(n) + " ";
+  EXPECT_EQ(admitted(), kept);
 }
 
 // 32 numbers of 128 digits in a list: the body that says how long each is takes more than the text.
