@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import zmq
+from until import read
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 BINARY = os.environ.get('XYLEM_BIN', str(REPOSITORY / 'build/release/bin/xylem'))
@@ -86,19 +87,27 @@ class Subscriber:
                         'type': 'probe', 'timestamp': time.time(), 'hostname': 'probe@test',
                         'utcoffset': 0, 'pid': 1, 'clock': 1}).encode()])
 
-    def events(self, count, seconds=10):
-        """Read `count` events, fewer if `seconds` pass without any: ``[(routing key, event)]``."""
+    def events(self, count, seconds=20, quiet=None):
+        """Read `count` events, fewer if they do not come within `seconds`.
+
+        With `quiet`, fewer also once none came for so long. Returns ``[(routing key, event)]``.
+        """
+        deadline = time.monotonic() + seconds
         events = []
-        while len(events) < count and self._socket.poll(int(seconds * 1000)):
-            key, body = self._socket.recv_multipart()
-            if key != b'probe':
-                events.append((key.decode(), json.loads(body)))
+        while len(events) < count:
+            left = deadline - time.monotonic()
+            messages = read(self._socket, count - len(events), max(0, left), quiet)
+            if not messages or left <= 0:
+                break
+            events += [(key.decode(), json.loads(body)) for key, body in messages
+                       if key != b'probe']
         return events
 
-    def event(self, wanted, seconds=15):
-        """Read until an event satisfies `wanted` and return it; fail after `seconds` of none."""
-        while True:
-            got = self.events(1, seconds)
-            assert got, 'the event did not come'
-            if wanted(got[0][1]):
-                return got[0][1]
+    def event(self, wanted, seconds=20):
+        """Read until an event satisfies `wanted` and return it; fail after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for _, event in self.events(1, max(0, deadline - time.monotonic())):
+                if wanted(event):
+                    return event
+        raise AssertionError(f'the event did not come within {seconds} s')

@@ -26,7 +26,7 @@ def test_a_worker_without_a_relay_works_and_keeps_its_events_for_it(
     until(lambda: worker.log.count('takes events again') == processes)
     assert worker.stop() == 0, worker.log
     received = []
-    for body in sink.bodies(10 ** 6, seconds=0.5):
+    for body in sink.rest_of_bodies():
         received += body if isinstance(body, list) else [body]
     expected = worker.own(worker.recorded())
     assert worker.own(by_process(received)) == expected
@@ -70,5 +70,5 @@ def test_a_worker_is_not_held_up_by_a_stopped_relay_and_no_event_is_lost(
     relay.resume()
     assert worker.stop() == 0, worker.log
     expected = worker.own(worker.recorded())
-    received = [event for _, event in subscriber.events(10 ** 6, seconds=1)]
+    received = [event for _, event in subscriber.events(10 ** 6, quiet=1)]
     assert worker.own(by_process(received)) == expected

@@ -1,4 +1,4 @@
-"""Waiting for a condition, with a deadline."""
+"""Waiting with a deadline: for a condition, for the messages of a socket."""
 
 import threading
 import time
@@ -14,3 +14,20 @@ def until(condition, seconds=20.0, what='the condition'):
             return value
         assert time.monotonic() < deadline, f'{what}: not within {seconds} s'
         pause.wait(0.01)
+
+
+def read(socket, count, seconds, quiet=None):
+    """Read `count` messages of a ZeroMQ socket, fewer once `seconds` have passed altogether.
+
+    With `quiet`, fewer also once none came for so long. A worker's heartbeats end neither wait.
+    """
+    deadline = time.monotonic() + seconds
+    messages = []
+    while len(messages) < count:
+        left = max(0.0, deadline - time.monotonic())
+        if messages and not left:
+            break
+        if not socket.poll(int(1000 * (left if quiet is None else min(left, quiet)))):
+            break
+        messages.append(tuple(socket.recv_multipart()))
+    return messages
