@@ -2,6 +2,7 @@
 
 import pytest
 from celery import Celery
+from emitter_process import Emitter
 from relay_process import Relay
 from sink import Sink
 from until import until
@@ -40,6 +41,12 @@ def relay(tmp_path, closing):
 def open_sink(closing):
     """Return a function that opens a sink."""
     return lambda *args, **kwargs: closing(Sink(*args, **kwargs))
+
+
+@pytest.fixture
+def emit(push, closing):
+    """Return a function that starts an emitter."""
+    return lambda *arguments, **environment: closing(Emitter(push, *arguments, **environment))
 
 
 @pytest.fixture

@@ -5,9 +5,15 @@
 Each script is a function below; it may print JSON, one value a line, and read lines.
 """
 
+import atexit
+import importlib
 import json
+import multiprocessing.util
 import os
+import signal
 import sys
+import threading
+from concurrent.futures import ProcessPoolExecutor
 
 from celery import Celery
 from until import until
@@ -69,6 +75,70 @@ def fork():
     if child:
         os.waitpid(child, 0)
         dispatcher.send('parent-last', number=0)
+
+
+def send_one(number, late=False):
+    """What a child does: its first event, and nothing behind it that would give it time."""
+    if late:
+        threading.Thread(target=send_after_the_main_thread, args=(number,)).start()
+    else:
+        app.events.Dispatcher(hostname='w@test').send('child', number=number)
+
+
+def send_after_the_main_thread(number):
+    """Send once the finalizers of a multiprocessing child have run, in a thread it waits for."""
+    until(multiprocessing.util.is_exiting)
+    app.events.Dispatcher(hostname='w@test').send('child', number=number)
+
+
+def children(count, module, method, late=''):
+    """Have processes of multiprocessing or billiard send one event each and end."""
+    context = importlib.import_module(module).get_context(method)
+    for number in range(int(count)):
+        child = context.Process(target=send_one, args=(number, bool(late)))
+        child.start()
+        child.join()
+
+
+def pooled(count, kind):
+    """Have a pool of processes send; it is closed and waited for, not terminated."""
+    if kind == 'executor':
+        with ProcessPoolExecutor(2) as executor:
+            list(executor.map(send_one, range(int(count))))
+    else:
+        pool = multiprocessing.Pool(2)
+        pool.map(send_one, range(int(count)))
+        pool.close()
+        pool.join()
+
+
+def send_at_exit(count):
+    """Send from an exit handler that runs behind the outbox's own."""
+    atexit.register(lambda: [dispatcher.send('late', number=n) for n in range(int(count))])
+    dispatcher = app.events.Dispatcher(hostname='w@test')
+    dispatcher.send('early')
+
+
+def leave_gathered(count):
+    """End with a list that nobody flushed."""
+    dispatcher = app.events.Dispatcher(hostname='w@test', buffer_group=['task'])
+    for number in range(int(count)):
+        dispatcher.send('task-started', number=number)
+
+
+def end_by(way):
+    """Send one event and end in one of Python's ways."""
+    send_one(0)
+    if way == 'sys.exit':
+        sys.exit(3)
+    elif way == 'exception':
+        raise ValueError('an end')
+    elif way == 'SIGINT':
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.kill(os.getpid(), signal.SIGINT)
+    elif way == 'SIGTERM made sys.exit':
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == '__main__':

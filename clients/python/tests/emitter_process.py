@@ -28,7 +28,7 @@ class Emitter:
         self._process.stdin.write('\n')
         self._process.stdin.flush()
 
-    def finish(self, seconds=30):
+    def finish(self, seconds=60):
         """Wait for its end; return its exit code and what it logged."""
         _, errors = self._process.communicate(timeout=seconds)
         return self._process.returncode, errors

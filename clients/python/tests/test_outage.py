@@ -39,7 +39,9 @@ def test_a_worker_whose_relay_never_comes_ends_in_time_and_says_what_was_lost(
         push, start_worker):
     worker = start_worker(push, 'prefork', 'polled')
     worker.run_tasks(4)
+    until(lambda: 'takes no events' in worker.log)
     assert worker.stop(seconds=10) == 0, worker.log
+    assert 'takes events again' not in worker.log
     lost = sum(map(int, re.findall(r'(\d+) events lost', worker.log)))
     assert lost == sum(map(len, worker.own(worker.recorded()).values()))
 

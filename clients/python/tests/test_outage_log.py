@@ -2,7 +2,10 @@
 
 import pytest
 
+from xylem.endpoint import Endpoint
 from xylem.outage_log import INTERVAL_SECONDS, QUIET_SECONDS, OutageLog
+
+TAKES_NONE = 'xylem: relay at ipc:///nowhere/push takes no events (No such file or directory)'
 
 
 @pytest.fixture
@@ -12,7 +15,7 @@ def now():
 
 @pytest.fixture
 def log(now):
-    return OutageLog('tcp://relay:7600', lambda: now[0])
+    return OutageLog(Endpoint('ipc:///nowhere/push'), lambda: now[0])
 
 
 def stats(waiting, dropped=0):
@@ -32,14 +35,14 @@ def test_an_outage_that_lasts_has_one_line_a_minute_and_its_end_has_one(log, now
         now[0] += 0.5
         log.note(stats(5, dropped=2))
     assert lines(caplog) == [
-        'xylem: relay at tcp://relay:7600 takes no events, 5 waiting (2000 bytes), 2 dropped']
+        f'{TAKES_NONE}, 5 waiting (2000 bytes), 2 dropped']
     now[0] += INTERVAL_SECONDS
     log.note(stats(6, dropped=7))
     log.note(stats(0, dropped=9))
     log.note(stats(0, dropped=9))
     assert lines(caplog)[1:] == [
-        'xylem: relay at tcp://relay:7600 takes no events, 6 waiting (2400 bytes), 7 dropped',
-        'xylem: relay at tcp://relay:7600 takes events again, 9 dropped meanwhile']
+        f'{TAKES_NONE}, 6 waiting (2400 bytes), 7 dropped',
+        'xylem: relay at ipc:///nowhere/push takes events again, 9 dropped meanwhile']
 
 
 def test_a_restart_or_a_burst_is_not_worth_a_line(log, now, caplog):

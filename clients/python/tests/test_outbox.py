@@ -7,6 +7,7 @@ import zmq
 from stranger import Stranger
 from until import until
 
+from xylem.outage_log import QUIET_SECONDS
 from xylem.outbox import MESSAGE_OVERHEAD_BYTES, REOPEN_SECONDS, Outbox
 from xylem.push_socket import PushSocket
 
@@ -91,10 +92,12 @@ def test_a_full_buffer_drops_the_oldest_and_counts_each_event_of_a_list(make_out
     assert open_sink(push).bodies(10) == list(range(1020, 1030))
 
 
-def test_a_message_larger_than_the_buffer_is_dropped_and_counted(make_outbox):
-    outbox = make_outbox(buffer_bytes=100)
-    outbox.put(b'key', b'x' * 200)
-    assert outbox.stats['dropped']['buffer_full'] == 1 and balanced(outbox, 1)
+def test_a_message_larger_than_the_buffer_is_dropped_and_counted_alone(make_outbox):
+    outbox = make_outbox(buffer_bytes=1000)
+    put(outbox, 1, 2)
+    outbox.put(b'key', b'x' * 2000)
+    stats = outbox.stats
+    assert (stats['waiting'], stats['dropped']['buffer_full']) == (2, 1) and balanced(outbox, 3)
 
 
 def test_an_interrupted_send_is_counted_and_the_next_one_works(make_outbox, open_sink, push):
@@ -166,9 +169,9 @@ def test_a_relay_that_pushes_back_keeps_its_connection_and_loses_nothing(
     sockets = []
 
     class Counted(PushSocket):
-        def reopen(self):
+        def reopen(self, url):
             sockets.append(self)
-            super().reopen()
+            super().reopen(url)
 
     sink = open_sink(push, receive_hwm=1)
     outbox = make_outbox(buffer_bytes=1 << 26, clock=clock, background=False, open_socket=Counted)
@@ -247,6 +250,31 @@ def test_closing_without_a_relay_takes_its_time_and_no_more_and_counts_the_lost(
     assert clock.now - began < 1.5
     assert outbox.stats['dropped']['closed'] == 3 and balanced(outbox, 3)
     assert '3 events lost' in caplog.text
+
+
+def test_closing_without_a_relay_is_no_return_of_it(make_outbox, clock, caplog):
+    outbox = make_outbox(clock=clock)
+    put(outbox, 1)
+    clock.now += QUIET_SECONDS
+    until(lambda: 'takes no events' in caplog.text)
+    outbox.close(0)
+    until(lambda: outbox._drainer is None)
+    assert 'takes events again' not in caplog.text and '1 events lost' in caplog.text
+
+
+def test_ctrl_c_while_closing_still_counts_and_says_what_is_lost(
+        make_outbox, monkeypatch, caplog):
+    outbox = make_outbox(background=False)
+    put(outbox, 1, 2)
+    monkeypatch.setattr(outbox._wake, 'wait', _interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        outbox.close(10)
+    assert outbox.stats['dropped']['closed'] == 2 and balanced(outbox, 2)
+    assert '2 events lost' in caplog.text
+
+
+def _interrupt(seconds):
+    raise KeyboardInterrupt
 
 
 def test_after_closing_an_event_opens_the_way_again(make_outbox, open_sink, push):

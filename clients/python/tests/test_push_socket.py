@@ -73,7 +73,7 @@ def test_a_send_that_an_exception_interrupts_between_its_frames_harms_no_other_m
     with pytest.raises(TimeoutError):
         socket.send(b'key', b'struck')
     assert socket.broken and not socket.send(b'key', b'refused')
-    socket.reopen()
+    socket.reopen(push)
     send(socket, b'after')
     assert sink.messages(2) == [(b'key', b'before'), (b'key', b'after')]
     assert sink.nothing_more()
@@ -83,20 +83,20 @@ def test_troubles_of_zeromq_are_refusals(open_push, push):
     socket = open_push(push)
     socket._socket.close()
     assert not socket.send(b'key', b'{}') and socket.broken
-    socket.reopen()
+    socket.reopen(push)
     assert not socket.broken
 
 
 def test_after_a_stranger_on_the_relays_port_only_reopening_helps(open_push, closing):
     stranger = Stranger()
     url = f'tcp://127.0.0.1:{stranger.port}'
-    push = open_push(url)
+    socket = open_push(url)
     assert stranger.left.wait(10)
     stranger.close()
     sink = closing(Sink(url))
     if zmq.zmq_version_info() < (4, 3, 5):
         with pytest.raises(AssertionError):
-            until(lambda: push.send(b'key', b'dead'), seconds=1)
-    push.reopen()
-    send(push, b'alive')
+            until(lambda: socket.send(b'key', b'dead'), seconds=1)
+    socket.reopen(url)
+    send(socket, b'alive')
     assert sink.messages(1) == [(b'key', b'alive')]

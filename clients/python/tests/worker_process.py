@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -83,6 +84,10 @@ class Worker:
             message = json.loads(path.read_text())
             found.append((message['properties']['delivery_info']['routing_key'], message))
         return found
+
+    def restart(self):
+        """Have it become a new program in the same process, as Celery does on SIGHUP."""
+        self._process.send_signal(signal.SIGHUP)
 
     def stop(self, seconds=30):
         """Shut it down warmly and wait; return the exit code."""

@@ -9,9 +9,9 @@
 from contextlib import contextmanager
 
 from celery.app.events import Events as CeleryEvents
-from celery.signals import worker_process_shutdown
+from celery.signals import worker_process_shutdown, worker_shutdown
 
-from .outbox import Outbox
+from .outbox import CLOSE_SECONDS, REACHED_CLOSE_SECONDS, Outbox
 from .settings import Settings
 
 __all__ = ('Events',)
@@ -27,8 +27,10 @@ class Events(CeleryEvents):
 
     def __init__(self, app=None):
         super().__init__(app)
-        # A prefork pool's child ends without running Python's exit handlers.
-        worker_process_shutdown.connect(self._flush_child, weak=True)
+        # Ends without Python's exit handlers: a prefork pool's child always, and a worker that
+        # SIGHUP restarts, which becomes another program in the first of them.
+        worker_process_shutdown.connect(self._end_child, weak=True)
+        worker_shutdown.connect(self._close_worker, weak=True)
 
     @property
     def settings(self):
@@ -63,7 +65,10 @@ class Events(CeleryEvents):
                              buffer_while_offline=buffer_while_offline) as dispatcher:
             yield dispatcher
 
-    def _flush_child(self, **kwargs):
-        outbox = vars(self).get('_outbox')
-        if outbox is not None:
-            outbox.close()
+    def _end_child(self, **kwargs):
+        if '_outbox' in vars(self):
+            self.outbox.end()
+
+    def _close_worker(self, **kwargs):
+        if '_outbox' in vars(self):
+            self.outbox.close(CLOSE_SECONDS, REACHED_CLOSE_SECONDS)

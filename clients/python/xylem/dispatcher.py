@@ -72,7 +72,7 @@ class Dispatcher(EventDispatcher):
             delivery_mode=delivery_mode, buffer_group=buffer_group, **kwargs)
         self.after_fork()
         if self.buffer_group:
-            self.outbox.forkers.add(self)
+            self.outbox.gatherers.add(self)
         if enabled:
             self.enable()
 
@@ -139,10 +139,14 @@ class Dispatcher(EventDispatcher):
         if errors:
             self.outbox.flush()
         if groups:
-            for group in list(self._gathered):
-                self._flush_group(group)
+            self.flush_gathered()
         if self._mirror:
             self._mirror.flush(errors, groups)
+
+    def flush_gathered(self):
+        """Hand the lists gathered so far to the outbox; the mirror's stay."""
+        for group in list(self._gathered):
+            self._flush_group(group)
 
     def extend_buffer(self, other):
         """Take over what another dispatcher could not send.
@@ -165,6 +169,10 @@ class Dispatcher(EventDispatcher):
         self.flush(errors=False)
         if self._mirror:
             self._mirror.close()
+
+    def __del__(self):
+        if any(vars(self).get('_gathered', {}).values()):
+            self.flush_gathered()  # which nobody else could do any more
 
     def after_fork(self):
         """Begin anew in a forked child: what was gathered before belongs to the parent."""

@@ -3,6 +3,11 @@
 import logging
 import time
 
+#: How long a host that does not answer is waited for to learn why, seconds: by the background
+#: thread, and when a process ends.
+PROBE_SECONDS = 1.0
+PROBE_SECONDS_AT_END = 0.1
+
 logger = logging.getLogger('xylem')
 
 #: An outage shorter than this is not worth a line (a relay's restart, a burst), seconds.
@@ -18,35 +23,40 @@ class OutageLog:
     all. Two threads may come at once; the worst of it is a line too many.
 
     Arguments:
-        url: the relay's push endpoint, for the text.
+        endpoint: the relay's `Endpoint`, for the text and for causes.
         clock: a monotonic clock, seconds.
     """
 
-    def __init__(self, url, clock=time.monotonic):
-        self.url = url
+    def __init__(self, endpoint, clock=time.monotonic):
+        self._endpoint = endpoint
         self._clock = clock
         self._began = None
         self._dropped_before = 0
         self._announced = False
         self._said = {}
 
-    def note(self, stats):
-        """Look at the outbox's counters: an outage that lasts, or its end, gets its line."""
+    def note(self, stats, connected=False):
+        """Look at the outbox's counters: an outage that lasts, or its end, gets its line.
+
+        So does at once an outage whose cause will not pass. Finding the cause may take a second.
+        """
         dropped = sum(stats['dropped'].values())
         if not stats['waiting']:
             if self._announced:
                 logger.warning('xylem: relay at %s takes events again, %d dropped meanwhile',
-                               self.url, dropped - self._dropped_before)
-            self._began, self._announced = None, False
+                               self._endpoint.url, dropped - self._dropped_before)
+            self.forget_outage()
             return
         if self._began is None:
             self._began, self._dropped_before = self._clock(), dropped
-        if self._clock() - self._began >= QUIET_SECONDS and self._may_say('outage'):
+        lasts = self._clock() - self._began >= QUIET_SECONDS
+        stays = not connected and self._endpoint.certain_trouble()
+        if (lasts or stays) and self._may_say('outage'):
             self._announced = True
             logger.warning(
-                'xylem: relay at %s takes no events, %d waiting (%d bytes), %d dropped',
-                self.url, stats['waiting'], stats['waiting_bytes'],
-                dropped - self._dropped_before)
+                'xylem: relay at %s takes no events (%s), %d waiting (%d bytes), %d dropped',
+                self._endpoint.url, self._cause(connected, PROBE_SECONDS), stats['waiting'],
+                stats['waiting_bytes'], dropped - self._dropped_before)
 
     def unsendable(self, event_type, reason):
         """Say that an event could not be sent at all."""
@@ -58,10 +68,18 @@ class OutageLog:
         if self._may_say('mirror'):
             logger.warning('xylem: mirroring events to the broker failed: %r', error)
 
-    def closed(self, lost):
+    def forget_outage(self):
+        """Take an outage for ended without the relay having come back."""
+        self._began, self._announced = None, False
+
+    def closed(self, lost, connected=False):
         """Say that a process ended before the relay took its last events."""
-        logger.warning('xylem: closed while relay at %s took no events, %d events lost',
-                       self.url, lost)
+        logger.warning('xylem: closed while relay at %s took no events (%s), %d events lost',
+                       self._endpoint.url, self._cause(connected, PROBE_SECONDS_AT_END), lost)
+
+    def _cause(self, connected, seconds):
+        return ('it is connected and does not read' if connected
+                else self._endpoint.trouble(seconds))
 
     def _may_say(self, kind):
         now = self._clock()

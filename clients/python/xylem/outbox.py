@@ -12,11 +12,13 @@ thread holds the lock does not hang: its message stays in the inbox for the call
 
 import atexit
 import os
+import sys
 import threading
 import time
 import weakref
 from collections import deque
 
+from .endpoint import Endpoint
 from .outage_log import OutageLog
 from .push_socket import PushSocket
 
@@ -32,8 +34,14 @@ RETRY_SECONDS = 0.001
 RETRY_MESSAGES = 32
 #: The background thread's pause between attempts, seconds: the first and, doubling, the last.
 DRAIN_PAUSE_SECONDS = (0.002, 0.25)
-#: How long the end of a process may take for what still waits, seconds.
+#: How long the end of a process may take for what still waits, seconds altogether: without a
+#: relay, and with one. A first connection on a busy machine may take longer than a second.
 CLOSE_SECONDS = 1.0
+REACHED_CLOSE_SECONDS = 5.0
+#: Where children of a fork that run no exit handlers of Python's look for what is to be done.
+FINALIZING_MODULES = ('multiprocessing.util', 'billiard.util')
+#: Behind all finalizers of multiprocessing's own, since any of them may send.
+FINALIZE_PRIORITY = -100
 
 #: Why an event was dropped: it would have broken a limit of the relay; it has no JSON; it was
 #: the oldest when the buffer was full; an exception from a signal handler struck while it was
@@ -57,17 +65,18 @@ class Outbox:
 
     def __init__(self, url, buffer_bytes, *, clock=time.monotonic, background=True,
                  open_socket=PushSocket):
-        self.url = url
         self.buffer_bytes = buffer_bytes
-        #: Objects whose `after_fork()` is called in the child of a fork.
-        self.forkers = weakref.WeakSet()
+        #: Dispatchers that gather lists: `after_fork()` is called in the child of a fork, and
+        #: `flush_gathered()` when the process ends.
+        self.gatherers = weakref.WeakSet()
         self._clock = clock
+        self._endpoint = Endpoint(url, clock)
         self._background = background
         self._open_socket = open_socket
         self._inherited = []
         self._start()
-        _call_weakly(os.register_at_fork, 'after_in_child', self._after_fork)
-        _call_weakly(atexit.register, None, self.close)
+        os.register_at_fork(after_in_child=_weakly(self._after_fork))
+        atexit.register(_weakly(self.end))
 
     def _start(self):
         """Begin the life of one process: nothing sent, nothing waiting, no socket yet."""
@@ -84,8 +93,10 @@ class Outbox:
         self._drainer = None
         self._refused_since = None
         self._retry_at = None
+        self._end_took = None  # seconds, once the process ends
+        self._finalizers = {}
         self._wake = threading.Event()
-        self.log = OutageLog(self.url, self._clock)
+        self.log = OutageLog(self._endpoint, self._clock)
 
     def put(self, key, body, events=1):
         """Take one message, `events` events; send it, or keep it for later, or drop and count.
@@ -94,8 +105,11 @@ class Outbox:
         """
         self._inbox.append((key, body, events))
         self._settle()
-        if self._waiting and self._drainer is None and self._background:
-            self._start_drainer()
+        if self._waiting:
+            if self._end_took is not None:
+                self._close_at_end()
+            elif self._drainer is None and self._background:
+                self._start_drainer()
 
     def drop(self, reason, events=1):
         """Count events that cannot be sent at all."""
@@ -129,26 +143,70 @@ class Outbox:
             'dropped': dict(self._dropped),
         }
 
-    def close(self, seconds=CLOSE_SECONDS):
+    def close(self, seconds=CLOSE_SECONDS, reached_seconds=None):
         """Give what waits up to `seconds` to leave, count the rest as dropped, close the socket.
 
-        Called by itself when the process ends. A later `put` opens a new socket.
+        While the relay is there it has `reached_seconds`, if given. A later `put` opens a new
+        socket.
         """
-        deadline = self._clock() + seconds
+        began = self._clock()
+        bounds = seconds, seconds if reached_seconds is None else reached_seconds
+        with self._lock:
+            if self._busy:  # a signal handler interrupted a send, which needs the socket
+                return
         self._wake.clear()
-        while self._waiting and self._clock() < deadline:
-            if not self.flush():
+        try:
+            while self._waiting:
+                if self.flush():
+                    continue
+                if self._clock() - began >= bounds[self._reached()]:
+                    break
                 self._wake.wait(DRAIN_PAUSE_SECONDS[0])
+        finally:  # Ctrl-C at the end of a process strikes in the wait
+            self._let_go(began + bounds[self._reached()])
+
+    def end(self):
+        """Close for the end of the process, which may call this more than once.
+
+        Called by Python's exit handlers, by the finalizers of multiprocessing and billiard, and
+        by Celery in a pool's child. What is put later, by other exit handlers or by threads
+        that still run, has what is left of the time, and is counted if it does not leave.
+        """
+        self._begin_end()
+        for gatherer in list(self.gatherers):
+            gatherer.flush_gathered()
+        self._close_at_end()
+
+    def _begin_end(self):
+        if self._end_took is None:
+            self._end_took = 0.0
+
+    def _close_at_end(self):
+        began, took = self._clock(), self._end_took
+        try:
+            self.close(CLOSE_SECONDS - took, REACHED_CLOSE_SECONDS - took)
+        finally:
+            self._end_took = took + self._clock() - began
+
+    def _reached(self):
+        with self._lock:
+            return self._socket is not None and self._socket.reached()
+
+    def _let_go(self, deadline):
+        """Count what waits as dropped; close the socket, until `deadline` at most."""
         with self._lock:
             lost = self._waiting_events
             while self._waiting:
                 self._pop_waiting('closed')
             socket, self._socket = self._socket, None
+            connected = socket is not None and socket.connected()
+            if lost:
+                self.log.forget_outage()
         self._wake.set()
         if socket is not None:
             socket.close(max(0.0, deadline - self._clock()))
         if lost:
-            self.log.closed(lost)
+            self.log.closed(lost, connected)
 
     def _settle(self):
         """Take in the inbox, unless this is a signal handler that interrupted just that."""
@@ -163,7 +221,7 @@ class Outbox:
     def _take_in(self):
         """Send what came in, behind what waits. The lock is held."""
         if self._socket is None:
-            self._socket = self._open_socket(self.url)
+            self._open()
         if self._waiting:
             self._retry()
         inbox, waiting, send = self._inbox, self._waiting, self._socket.send
@@ -188,8 +246,27 @@ class Outbox:
                 self._keep(message)
                 self._refused()
 
+    def _open(self):
+        """Open the socket, and have it closed at the end of a process without exit handlers.
+
+        That is done here and not right after a fork, because multiprocessing forgets in its
+        children what was registered until then.
+        """
+        self._socket = self._open_socket(self._endpoint.first_address())
+        for name in FINALIZING_MODULES:
+            finalizer, module = self._finalizers.get(name), sys.modules.get(name)
+            if module is None or finalizer and finalizer.still_active():
+                continue
+            if module.is_exiting():  # which runs no more of them
+                self._begin_end()
+            self._finalizers[name] = module.Finalize(
+                None, _weakly(self.end), exitpriority=FINALIZE_PRIORITY)
+
     def _keep(self, message):
         """Let a message wait; drop the oldest while the buffer is over its bound."""
+        if _message_bytes(message) > self.buffer_bytes:
+            self._dropped['buffer_full'] += message[2]
+            return
         self._waiting.append(message)
         self._waiting_events += message[2]
         self._waiting_bytes += _message_bytes(message)
@@ -232,7 +309,7 @@ class Outbox:
             self._refused_since = now
         overdue = now - self._refused_since >= REOPEN_SECONDS
         if self._socket.broken or overdue and not self._socket.connected():
-            self._socket.reopen()
+            self._socket.reopen(self._endpoint.next_address())
             self._refused_since = now
 
     def _start_drainer(self):
@@ -252,12 +329,14 @@ class Outbox:
         shortest, longest = DRAIN_PAUSE_SECONDS
         pause = shortest
         while True:
+            self._endpoint.look_up()
             pause = shortest if self.flush() else min(2 * pause, longest)
             with self._lock:
+                connected = self._socket is not None and self._socket.connected()
                 done = not self._waiting
                 if done:
                     self._drainer = None
-            self.log.note(self.stats)
+            self.log.note(self.stats, connected)
             if done:
                 return
             if self._wake.wait(pause):
@@ -268,16 +347,16 @@ class Outbox:
         if self._socket is not None:
             self._inherited.append(self._socket)
         self._start()
-        for forker in self.forkers:
-            forker.after_fork()
+        for gatherer in self.gatherers:
+            gatherer.after_fork()
 
 
 def _message_bytes(message):
     return len(message[0]) + len(message[1]) + MESSAGE_OVERHEAD_BYTES
 
 
-def _call_weakly(register, keyword, method):
-    """Register a method as a callback that does not keep its object alive."""
+def _weakly(method):
+    """Return a callback that calls a method but does not keep its object alive."""
     reference = weakref.WeakMethod(method)
 
     def callback():
@@ -285,7 +364,4 @@ def _call_weakly(register, keyword, method):
         if bound is not None:
             bound()
 
-    if keyword:
-        register(**{keyword: callback})
-    else:
-        register(callback)
+    return callback

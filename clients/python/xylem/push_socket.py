@@ -35,11 +35,10 @@ class PushSocket:
     """
 
     def __init__(self, url):
-        self.url = url
         #: Whether the socket can only be reopened.
         self.broken = True
         self._context = self._socket = self._monitor = None
-        self.reopen()
+        self.reopen(url)
 
     def send(self, key, body):
         """Hand one message to libzmq; return False if it cannot take it now.
@@ -67,21 +66,36 @@ class PushSocket:
         A refusal without a connection means that the relay is away, one with a connection that
         it does not read fast enough.
         """
+        self._read_notices()
+        return self._connected
+
+    def reached(self):
+        """Return whether somebody took the connection, be the handshake made or not."""
+        self._read_notices()
+        return self._reached
+
+    def _read_notices(self):
         while self._monitor and self._monitor.poll(0):
             event = recv_monitor_message(self._monitor)['event']
             self._connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
-        return self._connected
+            self._reached = self._connected or event == zmq.EVENT_CONNECTED
 
-    def reopen(self):
+    def reopen(self, url):
         """Start over with a fresh socket; it is `broken` if there can be none now.
+
+        `url` may be another address of the relay, or None while none is known.
 
         A connecting socket of libzmq 4.3.4 stays dead after a protocol error (a stranger on
         the relay's port, say; ``session_base.cpp`` engine_error); only a new one connects again.
         """
         # A second for a queue that an interrupted `send` left behind; nothing waits for it here.
         self._shut(linger_ms=1000)
+        self._connected = self._reached = False
+        self._break()
+        if url is None:
+            return
         try:
-            self._open()
+            self._open(url)
         except zmq.ZMQError:
             self._break()
 
@@ -91,15 +105,14 @@ class PushSocket:
         if self._context is not None:
             self._context.term()
 
-    def _open(self):
-        self._connected = False
+    def _open(self, url):
         if self._context is None:  # here, where a lack of descriptors is a refusal
             self._context = zmq.Context()
         self._socket = self._context.socket(zmq.PUSH)
         self._monitor = self._watch(self._socket)
-        for option, value in self._options():
+        for option, value in self._options(url):
             self._socket.setsockopt(option, value)
-        self._socket.connect(self.url)
+        self._socket.connect(url)
         # The plain C send: pyzmq's Socket.send wraps it in checks for drafts and text that cost
         # a quarter of the call.
         self._send = super(zmq.Socket, self._socket).send
@@ -109,7 +122,7 @@ class PushSocket:
         self.broken = True
         self._send = _refuse
 
-    def _options(self):
+    def _options(self, url):
         """No ZMQ heartbeats: with 4.3.4 they abort the process when the peer does not read.
 
         No TCP_MAXRT either: Linux counts a peer that keeps its window shut as gone, so a relay
@@ -128,17 +141,19 @@ class PushSocket:
             (zmq.TCP_KEEPALIVE_IDLE, 30),
             (zmq.TCP_KEEPALIVE_INTVL, 10),
             (zmq.TCP_KEEPALIVE_CNT, 3),
-            (zmq.IPV6, int('[' in self.url)),
+            (zmq.IPV6, int('[' in url)),
         )
 
     def _watch(self, socket):
         """Return a PAIR socket that hears when `socket` gains and loses its connection.
 
         libzmq sends these notices with a blocking call from its I/O thread, so the reader is
-        there first and has no bound: two small messages for each time the relay comes and goes.
+        there first and has no bound: three small messages each time the relay comes and goes.
         """
         address = f'inproc://xylem-monitor-{next(_monitor_number)}'
-        socket.monitor(address, zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
+        socket.monitor(address, zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED
+                       | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+                       | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH)
         monitor = self._context.socket(zmq.PAIR)
         monitor.setsockopt(zmq.RCVHWM, 0)
         monitor.setsockopt(zmq.LINGER, 0)
