@@ -154,6 +154,35 @@ def test_an_event_over_the_relays_limit_is_refused_counted_and_logged(app, sink,
     assert len(caplog.records) == 1 and 'task-failed' in caplog.text
 
 
+def deep(levels):
+    value = 'x' * levels
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_an_event_that_the_relay_would_refuse_for_its_depth_does_not_cost_its_list(
+        app, sink, caplog):
+    dispatcher = app.events.Dispatcher(hostname='w@test', buffer_group=['task'])
+    for value in ('[{' * 40 + '"', deep(31), deep(32), [[]] * 40):
+        dispatcher.send('task-progress', value=value)
+    dispatcher.flush()
+    assert len(sink.bodies(1)[0]) == 3 and sink.nothing_more()
+    assert dispatcher.stats['dropped']['too_deep'] == 1
+    assert 'task-progress' in caplog.text and 'more than 32 levels' in caplog.text
+
+
+@pytest.mark.parametrize('type', ['', 'x' * 246, '-'.join('a' * 33), 'a\nb', 'a\ud800'])
+def test_an_event_with_a_type_that_the_relay_refuses_is_counted_as_that(app, sink, caplog, type):
+    dispatcher = app.events.Dispatcher(hostname='w@test')
+    dispatcher.send(type, value=1)
+    dispatcher.publish(type, {'value': 1}, None)
+    dispatcher.send('x' * 245)
+    assert len(sink.messages(1)) == 1 and sink.nothing_more()
+    assert dispatcher.stats['dropped']['bad_type'] == 2
+    assert 'no control characters' in caplog.text
+
+
 def test_an_event_without_json_is_counted_or_raised_as_celery_would(app, sink, caplog):
     dispatcher = app.events.Dispatcher(hostname='w@test')
     dispatcher.send('custom-odd', value=object())

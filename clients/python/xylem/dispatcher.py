@@ -16,8 +16,8 @@ from celery.utils.time import utcoffset
 from kombu.exceptions import EncodeError
 
 from .encoding import (
-    EVENT_BYTES_MAX, encode_between, encode_event, event_form, event_head, is_loose_json,
-    list_routing_key, pop_list)
+    EVENT_BYTES_MAX, EVENT_DEPTH_MAX, KEY_BYTES_MAX, KEY_WORDS_MAX, encode_between, encode_event,
+    event_form, event_head, is_loose_json, is_too_deep, list_routing_key, pop_list)
 from .mirror import Mirror
 
 __all__ = ('Dispatcher',)
@@ -213,7 +213,7 @@ class Dispatcher(EventDispatcher):
             raise  # struck here by chance, and meant for the task
         except Exception as error:
             return self._refuse(type, fields, error)
-        return body if len(body) <= EVENT_BYTES_MAX else self._refuse_size(type, body)
+        return self._within_limits(type, body)
 
     def _event(self, type, fields, Event, offset, clock):
         """Return the event, with Celery's fields in Celery's order.
@@ -242,20 +242,33 @@ class Dispatcher(EventDispatcher):
             raise
         except Exception as error:
             return self._refuse(event_type, event, error)
-        return body if len(body) <= EVENT_BYTES_MAX else self._refuse_size(event_type, body)
+        return self._within_limits(event_type, body)
 
     def _refuse(self, event_type, fields, error):
         """Count and log an event without JSON; raise what Celery would raise."""
-        self.outbox.drop('not_json')
-        self.outbox.log.unsendable(event_type, repr(error))
+        self._drop('not_json', event_type, repr(error))
         if not self.buffer_while_offline and not is_loose_json(fields):
             raise EncodeError(error) from error
 
-    def _refuse_size(self, event_type, body):
-        """Count and log an event over the relay's limit."""
-        self.outbox.drop('event_too_large')
-        self.outbox.log.unsendable(
-            event_type, f'its JSON has {len(body)} bytes, the relay takes {EVENT_BYTES_MAX}')
+    def _within_limits(self, event_type, body):
+        """Return `body`; None if the relay would refuse it, counted and logged."""
+        if len(body) > EVENT_BYTES_MAX:
+            self._drop('event_too_large', event_type,
+                       f'its JSON has {len(body)} bytes, the relay takes {EVENT_BYTES_MAX}')
+        elif is_too_deep(body):
+            self._drop('too_deep', event_type,
+                       f'its JSON has more than {EVENT_DEPTH_MAX} levels')
+        elif event_form(event_type).key is None:
+            self._drop('bad_type', event_type,
+                       f'a type has 1 to {KEY_BYTES_MAX} bytes, {KEY_WORDS_MAX} words at most '
+                       f'and no control characters')
+        else:
+            return body
+        return None
+
+    def _drop(self, reason, event_type, text):
+        self.outbox.drop(reason)
+        self.outbox.log.unsendable(event_type, text)
 
     def _gather(self, group, body):
         """Add an encoded event to its group's list; flush a full one, announce another."""

@@ -9,15 +9,21 @@ are no JSON, are refused: the relay would refuse them, and the whole list that t
 import datetime
 import decimal
 import json.encoder
+import re
 import uuid
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from celery.events.event import group_from
 from kombu.utils import json as kombu_json
 
 #: The relay's limits (docs/protocol.md), bytes of one event's JSON.
 EVENT_BYTES_MAX = 64 * 1024
+#: Objects and lists within each other, the event itself being the first.
+EVENT_DEPTH_MAX = 32
+#: A routing key's bytes and words.
+KEY_BYTES_MAX = 245
+KEY_WORDS_MAX = 32
 #: Half of what the relay takes in one message (1 MiB), so that frames and separators never matter.
 LIST_BYTES_MAX = 512 * 1024
 #: Half of what the relay takes in one list (2,048 events).
@@ -31,13 +37,41 @@ def routing_key(event_type):
     Cached, because a program has few types and a message needs the key each time; bounded,
     because a type may be made up at run time.
     """
-    return event_type.replace('-', '.').encode()
+    return event_type.replace('-', '.').encode('utf-8', 'surrogatepass')
 
 
 @lru_cache(maxsize=1024)
 def list_routing_key(group):
     """Return the routing key of a list of events of one group, as bytes."""
     return f'{group}.multi'.encode()
+
+
+def is_usable_key(key):
+    """Return whether the relay takes events under a routing key."""
+    return (0 < len(key) <= KEY_BYTES_MAX and key.count(b'.') < KEY_WORDS_MAX
+            and not _UNUSABLE.search(key))
+
+
+#: Control characters, and halves of surrogate pairs as `routing_key` writes them.
+_UNUSABLE = re.compile(rb'[\x00-\x1f\x7f]|\xed[\xa0-\xbf]')
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_BRACKET = re.compile(rb'[][{}]')
+
+
+def is_too_deep(body):
+    """Return whether an event's JSON has more levels than the relay takes.
+
+    It would refuse the whole list that the event is in. Brackets are only told from those in
+    texts where they are many, which costs as much as the encoding.
+    """
+    if body.count(b'{') + body.count(b'[') <= EVENT_DEPTH_MAX:
+        return False
+    depth = 0
+    for bracket in _BRACKET.findall(_STRING.sub(b'', body)):
+        depth += 1 if bracket in b'[{' else -1
+        if depth > EVENT_DEPTH_MAX:
+            return True
+    return False
 
 
 def is_loose_json(event):
@@ -108,8 +142,8 @@ class EventForm(NamedTuple):
 
     #: The type's text before its first dash.
     group: str
-    #: The routing key, as bytes.
-    key: bytes
+    #: The routing key, as bytes; None if the relay would refuse it.
+    key: Optional[bytes]
     #: The JSON text with which they end, behind the timestamp.
     tail: str
 
@@ -117,7 +151,8 @@ class EventForm(NamedTuple):
 @lru_cache(maxsize=1024)
 def event_form(event_type):
     """Return the `EventForm` of a type; cached as routing keys are."""
-    return EventForm(group_from(event_type), routing_key(event_type),
+    key = routing_key(event_type)
+    return EventForm(group_from(event_type), key if is_usable_key(key) else None,
                      f', "type": {_text(event_type)}}}')
 
 

@@ -43,10 +43,11 @@ FINALIZING_MODULES = ('multiprocessing.util', 'billiard.util')
 #: Behind all finalizers of multiprocessing's own, since any of them may send.
 FINALIZE_PRIORITY = -100
 
-#: Why an event was dropped: it would have broken a limit of the relay; it has no JSON; it was
-#: the oldest when the buffer was full; an exception from a signal handler struck while it was
-#: being sent (it may have left); the process ended before the relay was back.
-DROP_REASONS = ('event_too_large', 'not_json', 'buffer_full', 'interrupted', 'closed')
+#: Why an event was dropped: it would have broken a limit of the relay (the first three); it has
+#: no JSON; it was the oldest when the buffer was full; an exception from a signal handler struck
+#: while it was being sent (it may have left); the process ended before the relay was back.
+DROP_REASONS = ('event_too_large', 'too_deep', 'bad_type', 'not_json', 'buffer_full',
+                'interrupted', 'closed')
 
 
 class Outbox:
