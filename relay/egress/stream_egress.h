@@ -66,6 +66,8 @@ class StreamEgress final : public Agent {
   using Subscriber = StreamSubscriber;
   enum class RefusedFrame : std::uint8_t { malformed, unexpected, hello, credit };
   static constexpr std::size_t kRefusedFrames = 4;
+  static constexpr std::array<std::string_view, kRefusedFrames> kRefusedFrameNames{
+      "malformed", "unexpected", "hello", "credit"};
   static constexpr std::int64_t kControlFrameBytesMax = 128 << 10;
   static constexpr std::size_t kControlsPerTurn = 256;
   // In bytes of controls; a Hello costs more than what it says.

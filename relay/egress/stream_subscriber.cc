@@ -42,8 +42,7 @@ bool StreamSubscriber::catch_up(TapSet& taps) {
 }
 
 std::string StreamSubscriber::how_far_behind(std::int64_t wall_us) const {
-  const double lag_s =
-      static_cast<double>(clipped_difference(wall_us, tap.oldest_held_us())) / 1e6;
+  const double lag_s = static_cast<double>(clipped_difference(wall_us, tap.oldest_held_us())) / 1e6;
   return fmt::format("{} events, {} bytes of {}, {:.1f} s behind", tap.ledger().held,
                      tap.held_bytes(), tap.options().bytes_max, lag_s);
 }

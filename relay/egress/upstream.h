@@ -81,8 +81,8 @@ class Upstream final : public Agent {
   [[nodiscard]] bool has_entry();
   [[nodiscard]] bool all_want_more() const;
   [[nodiscard]] bool can_send_on();
-  // What waits leaves numbers out, or cannot go under its own, and may go only once all before it is
-  // acknowledged.
+  // What waits leaves numbers out, or cannot go under its own, and may go only once all before it
+  // is acknowledged.
   [[nodiscard]] bool waits_for_acks() const;
   void send_on(LogReader::Entry entry);
   void send_split(const Batch& batch, const LogPosition& begin);
@@ -118,7 +118,7 @@ class Upstream final : public Agent {
   Instant saved_at_;
   std::optional<LogReader::Entry> waiting_;  // the next, while it cannot be sent on
   std::vector<std::unique_ptr<UpstreamLink>> links_;
-  bool by_record_ = false;       // batches have the numbers of their records
+  bool by_record_ = false;                      // batches have the numbers of their records
   std::vector<std::optional<bool>> connected_;  // as it was last said
   std::vector<Instant> welcome_at_;
   std::map<std::string, std::string> away_;  // why, by address

@@ -332,8 +332,8 @@ std::vector<Check> Node::liveness() const {
   return checks;
 }
 
-// Those that wait for a name server, a broker or a disk are as alive as these are; to start the relay
-// anew because of them would only end what works.
+// Those that wait for a name server, a broker or a disk are as alive as these are; to start the
+// relay anew because of them would only end what works.
 std::optional<Duration> Node::may_wait(const AgentRunner& runner) const {
   if (&runner == history_thread_) return kDiskAgeMax;
   const bool waits = &runner == amqp_source_thread_ || &runner == amqp_sink_thread_ ||

@@ -47,7 +47,7 @@ TEST_F(StreamSubscriberTest, BlamesNobodyWhoHoldsUpNothing) {
   EXPECT_EQ(alone.review(at(200), limit, Live::flows), Complaint::none);
 
   Retention kept({});
-  behind.behind.emplace(Epoch{7}, kept, nullptr);
+  behind.behind.emplace(Epoch{7}, kept, nullptr, behind.session.filter());
   behind.tap.offer(1, batch(1, 1));
   EXPECT_EQ(behind.review(at(100), limit, Live::waits), Complaint::none);
   EXPECT_EQ(behind.review(at(200), limit, Live::waits), Complaint::none);
