@@ -1,7 +1,10 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
+#include <iostream>
+#include <sstream>
 
 #include "relay/base/version.h"
 #include "relay/cli/command.h"
@@ -30,7 +33,8 @@ int main(int argc, char** argv) {
   using namespace xylem::cli;
   keep_batch_memory();
   // What most commands print goes out in one write, whose error is then known.
-  if (!is_terminal(STDOUT_FILENO)) std::setvbuf(stdout, nullptr, _IOFBF, std::size_t{64} << 10);
+  static std::array<char, std::size_t{64} << 10> buffer;
+  if (!is_terminal(STDOUT_FILENO)) std::setvbuf(stdout, buffer.data(), _IOFBF, buffer.size());
   CLI::App app{"xylem carries the events of task workers to everyone who watches them"};
   app.name("xylem");
   app.set_version_flag("--version", "xylem " + std::string(xylem::kVersion));
@@ -46,7 +50,10 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return with_output(app.exit(error) == 0 ? kFine : kUsage);
+    std::ostringstream said;  // std::cout would keep the reason of a failed write to itself
+    const int code = app.exit(error, said, std::cerr) == 0 ? kFine : kUsage;
+    std::fputs(said.str().c_str(), stdout);
+    return with_output(code);
   }
   for (const xylem::Problem& note : xylem::unknown_variables(environment())) {
     std::fprintf(stderr, "note: %s %s\n", note.where.c_str(), note.what.c_str());
