@@ -8,10 +8,17 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
+#include <system_error>
+#include <vector>
 
+#include "relay/amqp/broker_tls.h"
 #include "relay/amqp/frame_reader.h"
+#include "relay/amqp/host_lookup.h"
 #include "relay/base/log.h"
 #include "relay/base/version.h"
 
@@ -21,8 +28,8 @@ namespace {
 constexpr int kFrameBytesMax = 131'072;  // RabbitMQ's own default
 constexpr int kChannelsMax = 64;         // numbers of which a life uses one after the other
 constexpr int kSendBufferBytes = 1 << 20;
-constexpr unsigned kUnackedMs = 15'000;  // then the kernel gives a dead peer up
-constexpr const char* kSystemTrust = "/etc/ssl/certs/ca-certificates.crt";
+constexpr unsigned kUnackedMs = 15'000;   // then the kernel gives a dead peer up
+constexpr std::size_t kAddressesMax = 4;  // of a host, which are tried in turn
 constexpr std::int64_t kQueueExpiresMs = 24 * 3600 * 1000;
 constexpr std::uint16_t kNotFound = 404;
 
@@ -53,23 +60,140 @@ timeval timeval_of(Duration duration) {
   return {us / 1'000'000, us % 1'000'000};
 }
 
-Error error_of(std::string_view what, int status) {
-  if (status == AMQP_STATUS_SSL_PEER_VERIFY_FAILED) {
-    return {ErrorCode::refused,
-            fmt::format("{}: nobody in amqp.ca_file has signed the broker's certificate", what)};
+}  // namespace
+
+void BrokerOptions::heed_query() {
+  const auto heed = [](const std::string& said, std::string& option) {
+    if (!said.empty()) option = said;
+  };
+  heed(url.ca_file, ca_file);
+  heed(url.cert_file, cert_file);
+  heed(url.key_file, key_file);
+  verify = url.verify.value_or(verify);
+  heartbeat = url.heartbeat.value_or(heartbeat);
+  answer_timeout = url.connection_timeout.value_or(answer_timeout);
+}
+
+BrokerConnection::BrokerConnection(BrokerPulse& pulse)
+    : pulse_(pulse), state_(amqp_new_connection()) {}
+
+BrokerConnection::~BrokerConnection() {
+  pulse_.watch(-1);
+  amqp_destroy_connection(state_);
+}
+
+Result<std::unique_ptr<BrokerConnection>> BrokerConnection::open(const BrokerOptions& options,
+                                                                 HostLookup& lookup,
+                                                                 BrokerPulse& pulse) {
+  std::unique_ptr<BrokerConnection> made(new BrokerConnection(pulse));
+  if (auto connected = made->connect(options, lookup); !connected) {
+    return fail(connected.error().code,
+                fmt::format("{}: {}", options.url.text(), connected.error().message));
   }
-  if (status == AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED) {
-    return {ErrorCode::refused,
-            fmt::format("{}: the broker's certificate is for another hostname", what)};
+  return made;
+}
+
+Result<void> BrokerConnection::connect(const BrokerOptions& options, HostLookup& lookup) {
+  if (state_ == nullptr) return fail(ErrorCode::io, "no memory for a connection");
+  reader_ = std::make_unique<FrameReader>(options.message_bytes_max);
+  const timeval timeout = timeval_of(options.answer_timeout);
+  amqp_set_handshake_timeout(state_, &timeout);
+  amqp_set_rpc_timeout(state_, &timeout);
+  if (auto opened = open_socket(options, lookup); !opened) return opened;
+  pulse_.watch(fd());
+  if (auto done = log_in(options); !done) return done;
+  return open_channel();
+}
+
+Result<void> BrokerConnection::open_socket(const BrokerOptions& options, HostLookup& lookup) {
+  const BrokerUrl& url = options.url;
+  XYLEM_TRY(std::vector<HostAddress> addresses,
+            lookup.find(url.host, url.port, options.answer_timeout));
+  if (addresses.size() > kAddressesMax) addresses.resize(kAddressesMax);
+  amqp_socket_t* socket = url.tls ? amqp_ssl_socket_new(state_) : amqp_tcp_socket_new(state_);
+  if (socket == nullptr) return fail(ErrorCode::io, "no memory for a socket");
+  if (url.tls) {
+    tls_ = std::make_unique<BrokerTls>(
+        TlsOptions{url.server_name.empty() ? url.host : url.server_name, options.ca_file,
+                   options.cert_file, options.key_file, options.verify});
+    if (auto ready = tls_->prepare(socket); !ready) return ready;
   }
-  const auto code = status == AMQP_STATUS_TIMEOUT ? ErrorCode::timed_out : ErrorCode::io;
-  return {code, fmt::format("{}: {}", what, amqp_error_string2(status))};
+  const auto places = static_cast<std::int64_t>(std::max<std::size_t>(addresses.size(), 1));
+  Error error{ErrorCode::io, fmt::format("{} has no address", url.host)};
+  for (const HostAddress& address : addresses) {
+    auto opened = open_at(socket, address, options.answer_timeout / places);
+    if (opened) {
+      const int size = kSendBufferBytes;
+      const unsigned unacked = kUnackedMs;
+      ::setsockopt(fd(), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+      ::setsockopt(fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked, sizeof unacked);
+      return {};
+    }
+    const bool first = &address == &addresses.front();
+    error = {opened.error().code,
+             (first ? "cannot connect: " : error.message + "; ") + opened.error().message};
+  }
+  return tl::unexpected(error);
+}
+
+Result<void> BrokerConnection::open_at(amqp_socket_t* socket, const HostAddress& address,
+                                       Duration patience) {
+  if (!tls_) {
+    XYLEM_TRY(const int connected, connect_to(address, patience));
+    amqp_tcp_socket_set_sockfd(socket, connected);
+    return {};
+  }
+  const timeval timeout = timeval_of(patience);
+  const int status = amqp_socket_open_noblock(socket, address.host.c_str(), address.port, &timeout);
+  if (status == AMQP_STATUS_OK) return {};
+  if (const auto why = tls_->why()) {
+    return fail(why->code, fmt::format("{}: {}", address.text(), why->message));
+  }
+  // librabbitmq keeps no errno; whoever asks again is told.
+  XYLEM_TRY(const int connected, connect_to(address, patience));
+  ::close(connected);
+  return fail(status == AMQP_STATUS_TIMEOUT ? ErrorCode::timed_out : ErrorCode::io,
+              fmt::format("{}: the TLS handshake did not come to an end: {}", address.text(),
+                          amqp_error_string2(status)));
+}
+
+// Why a call to librabbitmq failed, in more than its own words.
+Error BrokerConnection::error_of(std::string_view what, int status) const {
+  const int error = errno;
+  const auto because = [&](ErrorCode code, std::string_view why) {
+    return Error{code, fmt::format("{}: {}", what, why)};
+  };
+  const std::string_view no_amqp = tls_ ? "what answers there speaks no AMQP 0-9-1"
+                                        : "what answers there speaks no AMQP 0-9-1, or only "
+                                          "through TLS (amqps://)";
+  switch (status) {
+    case AMQP_STATUS_SSL_ERROR:
+    case AMQP_STATUS_SSL_CONNECTION_FAILED: {
+      const auto why = tls_ ? tls_->why() : std::nullopt;
+      if (why) return because(why->code, why->message);
+      break;
+    }
+    case AMQP_STATUS_SOCKET_ERROR:
+      if (error == 0) break;
+      return because(ErrorCode::io, fmt::format("{}{}{}", std::generic_category().message(error),
+                                                logged_in_ ? "" : "; ", logged_in_ ? "" : no_amqp));
+    case AMQP_STATUS_CONNECTION_CLOSED:
+      return because(ErrorCode::io, logged_in_ ? "the broker ended it without a word" : no_amqp);
+    case AMQP_STATUS_BAD_AMQP_DATA:
+    case AMQP_STATUS_INCOMPATIBLE_AMQP_VERSION: return because(ErrorCode::io, no_amqp);
+    case AMQP_STATUS_HEARTBEAT_TIMEOUT:
+      return because(ErrorCode::timed_out, "nothing was heard of the broker for two heartbeats");
+    case AMQP_STATUS_TIMEOUT:
+      return because(ErrorCode::timed_out, "the broker did not answer in time");
+    default: break;
+  }
+  return because(ErrorCode::io, amqp_error_string2(status));
 }
 
 // What a call that waits for an answer came to. A channel or connection that the broker closed says
-// why, in `close_code`.
-Result<void> outcome_of(std::string_view what, const amqp_rpc_reply_t& reply,
-                        std::uint16_t& close_code) {
+// why, in last_close_code_.
+Result<void> BrokerConnection::outcome_of(std::string_view what, const amqp_rpc_reply_t& reply) {
+  std::uint16_t& close_code = last_close_code_;
   close_code = 0;
   if (reply.reply_type == AMQP_RESPONSE_NORMAL) return {};
   if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION) {
@@ -92,68 +216,6 @@ Result<void> outcome_of(std::string_view what, const amqp_rpc_reply_t& reply,
               fmt::format("{}: the broker says {} {}", what, close_code, printable(text, 300)));
 }
 
-}  // namespace
-
-BrokerConnection::BrokerConnection(BrokerPulse& pulse)
-    : pulse_(pulse), state_(amqp_new_connection()) {}
-
-BrokerConnection::~BrokerConnection() {
-  pulse_.watch(-1);
-  amqp_destroy_connection(state_);
-}
-
-Result<std::unique_ptr<BrokerConnection>> BrokerConnection::open(const BrokerOptions& options,
-                                                                 BrokerPulse& pulse) {
-  std::unique_ptr<BrokerConnection> made(new BrokerConnection(pulse));
-  if (auto connected = made->connect(options); !connected) {
-    return fail(connected.error().code,
-                fmt::format("{}: {}", options.url.text(), connected.error().message));
-  }
-  return made;
-}
-
-Result<void> BrokerConnection::connect(const BrokerOptions& options) {
-  if (state_ == nullptr) return fail(ErrorCode::io, "no memory for a connection");
-  reader_ = std::make_unique<FrameReader>(options.message_bytes_max);
-  const timeval timeout = timeval_of(options.answer_timeout);
-  amqp_set_handshake_timeout(state_, &timeout);
-  amqp_set_rpc_timeout(state_, &timeout);
-  if (auto opened = open_socket(options); !opened) return opened;
-  pulse_.watch(fd());
-  if (auto done = log_in(options); !done) return done;
-  return open_channel();
-}
-
-Result<void> BrokerConnection::open_socket(const BrokerOptions& options) {
-  const BrokerUrl& url = options.url;
-  amqp_socket_t* socket = url.tls ? amqp_ssl_socket_new(state_) : amqp_tcp_socket_new(state_);
-  if (socket == nullptr) return fail(ErrorCode::io, "no memory for a socket");
-  if (url.tls) {
-    // None but those after TLS 1.1; librabbitmq alone would allow it (pitfalls §3.7).
-    amqp_ssl_socket_set_ssl_versions(socket, AMQP_TLSv1_2, AMQP_TLSvLATEST);
-    amqp_ssl_socket_set_verify_peer(socket, options.verify);
-    amqp_ssl_socket_set_verify_hostname(socket, options.verify);
-    const std::string& trust = options.ca_file;
-    if (amqp_ssl_socket_set_cacert(socket, trust.empty() ? kSystemTrust : trust.c_str()) != 0) {
-      return fail(ErrorCode::io, fmt::format("cannot read the certificates of {}",
-                                             trust.empty() ? kSystemTrust : trust));
-    }
-    if (!options.cert_file.empty() &&
-        amqp_ssl_socket_set_key(socket, options.cert_file.c_str(), options.key_file.c_str()) != 0) {
-      return fail(ErrorCode::io, fmt::format("cannot use the certificate {} with the key {}",
-                                             options.cert_file, options.key_file));
-    }
-  }
-  const timeval timeout = timeval_of(options.answer_timeout);
-  const int status = amqp_socket_open_noblock(socket, url.host.c_str(), url.port, &timeout);
-  if (status != AMQP_STATUS_OK) return tl::unexpected(error_of("cannot connect", status));
-  const int size = kSendBufferBytes;
-  const unsigned unacked = kUnackedMs;
-  ::setsockopt(fd(), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-  ::setsockopt(fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked, sizeof unacked);
-  return {};
-}
-
 // Without these capabilities a deleted queue and a broker that takes nothing would stay unnoticed
 // (pitfalls §3.2).
 Result<void> BrokerConnection::log_in(const BrokerOptions& options) {
@@ -172,7 +234,7 @@ Result<void> BrokerConnection::log_in(const BrokerOptions& options) {
       state_, options.url.vhost.c_str(), kChannelsMax, kFrameBytesMax,
       static_cast<int>(heartbeat.count()), &properties, AMQP_SASL_METHOD_PLAIN,
       options.url.user.c_str(), options.url.password.c_str());
-  auto done = outcome_of("cannot log in", reply, last_close_code_);
+  auto done = outcome_of("cannot log in", reply);
   logged_in_ = done.has_value();
   return done;
 }
@@ -187,7 +249,7 @@ Result<void> BrokerConnection::open_channel() {
 }
 
 Result<void> BrokerConnection::last_answer(std::string_view what) {
-  return outcome_of(what, amqp_get_rpc_reply(state_), last_close_code_);
+  return outcome_of(what, amqp_get_rpc_reply(state_));
 }
 
 // What is not there costs the channel.

@@ -13,10 +13,15 @@
 #include "relay/base/result.h"
 
 struct amqp_connection_state_t_;
+struct amqp_rpc_reply_t_;
+struct amqp_socket_t_;
 
 namespace xylem {
 
+class BrokerTls;
 class FrameReader;
+class HostLookup;
+struct HostAddress;
 
 // How a broker is reached.
 struct BrokerOptions {
@@ -29,6 +34,9 @@ struct BrokerOptions {
   Duration answer_timeout = std::chrono::seconds(4);  // of a connect, a login, a declaration
   std::string name;                                   // in the broker's list of connections
   std::size_t message_bytes_max = std::size_t{4} << 20;
+
+  // What the URL's query says, it says instead of the options above.
+  void heed_query();
 };
 
 // A message for the broker, always JSON. Views, valid for the call.
@@ -50,9 +58,11 @@ struct OutgoingMessage {
 // only while the socket takes nothing, which a BrokerPulse lets somebody else notice.
 class BrokerConnection {
  public:
-  // Connects and logs in. `pulse` must outlive the connection. Errors: refused, timed_out, io, with
-  // the broker's words.
+  // Looks the host up, connects and logs in, each within `answer_timeout`. `pulse` must outlive the
+  // connection. Errors: refused, timed_out, io, with the words of who said no: the resolver, the
+  // system, OpenSSL or the broker.
   [[nodiscard]] static Result<std::unique_ptr<BrokerConnection>> open(const BrokerOptions& options,
+                                                                      HostLookup& lookup,
                                                                       BrokerPulse& pulse);
   ~BrokerConnection();
   BrokerConnection(const BrokerConnection&) = delete;
@@ -89,14 +99,19 @@ class BrokerConnection {
 
  private:
   explicit BrokerConnection(BrokerPulse& pulse);
-  [[nodiscard]] Result<void> connect(const BrokerOptions& options);
-  [[nodiscard]] Result<void> open_socket(const BrokerOptions& options);
+  [[nodiscard]] Result<void> connect(const BrokerOptions& options, HostLookup& lookup);
+  [[nodiscard]] Result<void> open_socket(const BrokerOptions& options, HostLookup& lookup);
+  [[nodiscard]] Result<void> open_at(amqp_socket_t_* socket, const HostAddress& address,
+                                     Duration patience);
   [[nodiscard]] Result<void> log_in(const BrokerOptions& options);
   [[nodiscard]] Result<void> open_channel();
   [[nodiscard]] Result<void> last_answer(std::string_view what);
   [[nodiscard]] Result<bool> existence(std::string_view what);
+  [[nodiscard]] Error error_of(std::string_view what, int status) const;
+  [[nodiscard]] Result<void> outcome_of(std::string_view what, const amqp_rpc_reply_t_& reply);
 
   BrokerPulse& pulse_;
+  std::unique_ptr<BrokerTls> tls_;  // or none
   amqp_connection_state_t_* state_;
   std::uint16_t channel_ = 0;
   bool logged_in_ = false;

@@ -9,6 +9,7 @@ namespace {
 // A broker that comes back is to be found again within five seconds, so the waits stay short.
 constexpr Duration kFirstWait = std::chrono::milliseconds(250);
 constexpr Duration kLongestWait = std::chrono::seconds(3);
+constexpr Duration kProven = std::chrono::seconds(10);
 }  // namespace
 
 BrokerLink::BrokerLink(BrokerOptions options, std::string what, const Clock& clock,
@@ -26,13 +27,16 @@ Duration BrokerLink::back_off(std::uint32_t failures) {
 }
 
 BrokerConnection* BrokerLink::connect_if_due(Instant now, const Prepare& prepare) {
-  if (connection_ || now < due_) return connection_.get();
-  auto made = BrokerConnection::open(options_, pulse_);
+  if (connection_) return connection_.get();
+  take_password();
+  if (now < due_) return nullptr;
+  auto made = BrokerConnection::open(options_, lookup_, pulse_);
   Result<void> ready;
   if (!made) {
     ready = tl::unexpected(made.error());
   } else {
     connection_ = std::move(*made);
+    connected_at_ = clock_.now();
     ready = prepare(*connection_);
   }
   if (!ready) {
@@ -40,14 +44,16 @@ BrokerConnection* BrokerLink::connect_if_due(Instant now, const Prepare& prepare
     return nullptr;
   }
   ++connections_;
-  failures_ = 0;
-  say("");
+  error_.clear();
+  say();
   show();
   XYLEM_LOG(info, "amqp {} is connected to {}", what_, options_.url.text());
   return connection_.get();
 }
 
 void BrokerLink::lost(const Error& error) {
+  // One that is closed for what it does, over and over, is made again more and more rarely.
+  if (connection_ && clock_.now() - connected_at_ > kProven) failures_ = 0;
   connection_.reset();
   blocked_.clear();
   ++failures_;
@@ -56,14 +62,15 @@ void BrokerLink::lost(const Error& error) {
   due_ =
       clock_.now() + wait / 2 +
       Duration(static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(wait.count())) / 2);
-  say(error.message);
+  error_ = error.message;
+  say();
   show();
   log_.warn(error.message.substr(0, 60), fmt::format("amqp {}: {}", what_, error.message));
 }
 
 void BrokerLink::set_blocked(std::string why) {
   blocked_ = std::move(why);
-  say(blocked_.empty() ? "" : fmt::format("the broker takes no messages: {}", blocked_));
+  say();
   XYLEM_LOG(warning, "amqp {}: the broker takes {}", what_,
             blocked_.empty() ? "messages again" : "no messages: " + blocked_);
   show();
@@ -72,13 +79,35 @@ void BrokerLink::set_blocked(std::string why) {
 void BrokerLink::close() {
   if (connection_) connection_->close();
   connection_.reset();
-  say("is closed");
+  error_ = "is closed";
+  say();
   show();
 }
 
-void BrokerLink::say(std::string trouble) {
+void BrokerLink::set_password(std::string password) {
   const std::lock_guard lock(mutex_);
-  trouble_ = std::move(trouble);
+  password_ = std::move(password);
+}
+
+void BrokerLink::take_password() {
+  const std::lock_guard lock(mutex_);
+  if (!password_) return;
+  options_.url.password = std::move(*password_);
+  password_.reset();
+  due_ = {};
+}
+
+void BrokerLink::set_complaint(std::string why) {
+  if (why == complaint_) return;
+  complaint_ = std::move(why);
+  say();
+}
+
+void BrokerLink::say() {
+  const std::lock_guard lock(mutex_);
+  trouble_ = !blocked_.empty() ? fmt::format("the broker takes no messages: {}", blocked_)
+             : !error_.empty() ? error_
+                               : complaint_;
 }
 
 std::string BrokerLink::trouble() const {

@@ -4,10 +4,12 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <string>
 
 #include "relay/amqp/broker_connection.h"
+#include "relay/amqp/host_lookup.h"
 #include "relay/base/log.h"
 #include "relay/metrics/metric_table.h"
 #include "relay/metrics/published.h"
@@ -31,10 +33,14 @@ class BrokerLink {
   void lost(const Error& error);
   // The broker takes no messages just now, or does again ("").
   void set_blocked(std::string why);
+  // The connection stands, and what its owner wants of it does not succeed, or does again ("").
+  void set_complaint(std::string why);
   [[nodiscard]] bool blocked() const { return !blocked_.empty(); }
   void close();
 
   // Any thread.
+  // From the next login on; a connection that stands is not ended for it.
+  void set_password(std::string password);
   // Why it does not work, or "".
   [[nodiscard]] std::string trouble() const;
   void sample(Samples& samples) const;
@@ -50,7 +56,8 @@ class BrokerLink {
     std::uint64_t connections = 0;
     std::uint64_t failures = 0;
   };
-  void say(std::string trouble);
+  void say();
+  void take_password();
   void show() { shown_.publish({connection_ != nullptr, blocked(), connections_, failed_}); }
 
   BrokerOptions options_;
@@ -58,16 +65,22 @@ class BrokerLink {
   const Clock& clock_;
   DistinctLog log_;
   std::mt19937_64 random_;
+  HostLookup lookup_;
   BrokerPulse pulse_;
   std::unique_ptr<BrokerConnection> connection_;
+  Instant connected_at_;
   Instant due_;
   std::uint32_t failures_ = 0;  // in a row
+  // What is wrong, the worst first; each "" if nothing is.
+  std::string error_ = "is not connected yet";
   std::string blocked_;
+  std::string complaint_;
   std::uint64_t connections_ = 0;
   std::uint64_t failed_ = 0;
   Published<Shown> shown_;
-  mutable std::mutex mutex_;  // of trouble_, which changes with the connection
-  std::string trouble_ = "is not connected yet";
+  mutable std::mutex mutex_;  // of those below, which change with a connection
+  std::string trouble_ = error_;
+  std::optional<std::string> password_;  // that is to be used from now on
 };
 
 }  // namespace xylem

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "relay/amqp/control_broadcast.h"
+#include "relay/amqp/host_lookup.h"
 #include "relay/cli/command.h"
 #include "relay/node/config.h"
 
@@ -45,8 +46,9 @@ Result<bool> outcome(BrokerConnection& connection) {
 Result<bool> tell(const BrokerOptions& broker, ControlCommand command,
                   const ControlOptions& options) {
   const SystemClock clock;
+  HostLookup lookup;
   BrokerPulse pulse(clock);
-  XYLEM_TRY(const auto connection, BrokerConnection::open(broker, pulse));
+  XYLEM_TRY(const auto connection, BrokerConnection::open(broker, lookup, pulse));
   if (auto done = connection->select_confirms(); !done) return tl::unexpected(done.error());
   auto sent = broadcast(*connection, command, options.destination, options.exchange);
   if (!sent) return tl::unexpected(sent.error());
@@ -76,6 +78,7 @@ int control(ControlOptions options) {
     const auto url = BrokerUrl::parse(options.url.empty() ? kLocalBroker : options.url);
     if (!url) return misused("--connect " + url.error().message);
     broker.url = *url;
+    broker.heed_query();
   }
   const auto heard = tell(broker, *command, options);
   if (!heard) return failed(heard.error().message);

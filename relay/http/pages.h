@@ -23,7 +23,8 @@ class RelayView {
  public:
   virtual ~RelayView() = default;
   [[nodiscard]] virtual Samples samples() const = 0;
-  // Alive: every thread finishes its cycles. A relay that fails this should be restarted.
+  // Alive: every thread that waits for no broker finishes its cycles. A relay that fails this
+  // should be restarted.
   [[nodiscard]] virtual std::vector<Check> liveness() const = 0;
   // Ready: alive, listening everywhere, and data flows. A relay that fails this wants no new
   // senders.

@@ -16,10 +16,12 @@ OptionRow url() {
       "amqp.url",
       "amqp://user:password@host:port/vhost, or amqps:// for TLS",
       "The broker of the AMQP bridges. A password is better in amqp.password_file, or all of it "
-      "in XYLEM_AMQP_URL.",
+      "in XYLEM_AMQP_URL. What its query says (docs/amqp.md) it says instead of the options here.",
       false,
       [](Config& config, const OptionValue& value) -> Result<void> {
         XYLEM_TRY(config.amqp_url, one_text(value));
+        // What a file or a shell ends with.
+        config.amqp_url.erase(config.amqp_url.find_last_not_of(" \t\r\n") + 1);
         if (config.amqp_url.empty()) return {};
         XYLEM_TRY(config.amqp.url, BrokerUrl::parse(config.amqp_url));
         return {};
@@ -201,6 +203,7 @@ void add_bridge_options(std::vector<OptionRow>& rows) {
 }
 
 void resolve_broker(Config& config, std::vector<Problem>& problems) {
+  config.amqp.heed_query();
   if (config.amqp_password_file.empty()) return;
   std::ifstream file(config.amqp_password_file);
   std::string password;

@@ -39,6 +39,14 @@ std::string host_name() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
+Check cycles_check(const AgentRunner& runner, Duration age_max) {
+  const Duration age = runner.heartbeat_age();
+  return {"thread " + runner.name(), age < age_max,
+          age < age_max ? ""
+                        : fmt::format("has not finished a cycle for {:.1f} s",
+                                      std::chrono::duration<double>(age).count())};
+}
+
 std::uint64_t random_seed() {
   std::random_device device;
   return std::uint64_t{device()} << 32 | device();
@@ -244,11 +252,19 @@ Result<void> Node::reload(const Config& config) {
         ErrorCode::bad_configuration,
         fmt::format("{} cannot change while running; nothing was changed", fmt::join(fixed, ", ")));
   }
+  const bool changed_password = config.amqp.url.password != config_.amqp.url.password;
   config_ = config;
   set_log_level(config_.log_level);
+  if (changed_password) set_broker_password(config_.amqp.url.password);
   stream_.set_limits(config_.stream.limits);
   ++reloads_done_;
   return {};
+}
+
+void Node::set_broker_password(const std::string& password) {
+  if (amqp_source_) amqp_source_->link().set_password(password);
+  if (amqp_sink_) amqp_sink_->link().set_password(password);
+  if (amqp_watch_) XYLEM_LOG(info, "amqp: the new password is for the next login to the broker");
 }
 
 std::vector<std::pair<std::string, std::vector<Address>>> Node::endpoints() const {
@@ -294,13 +310,16 @@ Samples Node::samples() const {
 std::vector<Check> Node::liveness() const {
   std::vector<Check> checks;
   for (const auto& runner : threads_) {
-    const double age = std::chrono::duration<double>(runner->heartbeat_age()).count();
-    const bool to_broker = runner.get() == amqp_source_thread_ || runner.get() == amqp_sink_thread_;
-    const bool alive = runner->heartbeat_age() < (to_broker ? kBrokerAgeMax : kHeartbeatAgeMax);
-    checks.push_back({"thread " + runner->name(), alive,
-                      alive ? "" : fmt::format("has not finished a cycle for {:.1f} s", age)});
+    if (!waits_for_broker(*runner)) checks.push_back(cycles_check(*runner, kHeartbeatAgeMax));
   }
   return checks;
+}
+
+// Those that wait for a name server or a broker are as alive as these are; to start the relay anew
+// because of them would only end what works.
+bool Node::waits_for_broker(const AgentRunner& runner) const {
+  return &runner == amqp_source_thread_ || &runner == amqp_sink_thread_ ||
+         &runner == amqp_watch_thread_;
 }
 
 std::vector<Check> Node::readiness() const {
@@ -313,6 +332,9 @@ std::vector<Check> Node::readiness() const {
   const auto add_bridge = [&](const char* name, const std::string& trouble) {
     checks.push_back({name, trouble.empty(), trouble});
   };
+  for (const auto& runner : threads_) {
+    if (waits_for_broker(*runner)) checks.push_back(cycles_check(*runner, kBrokerAgeMax));
+  }
   if (amqp_source_) add_bridge("amqp source takes events", amqp_source_->link().trouble());
   if (amqp_sink_) add_bridge("amqp sink publishes", amqp_sink_->link().trouble());
   const Duration stalled = pipeline_.stalled_for(clock_.now());

@@ -79,6 +79,8 @@ class Node final : public RelayView {
   Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool> spool);
   [[nodiscard]] Result<void> add_spool();
   [[nodiscard]] Result<void> add_amqp();
+  void set_broker_password(const std::string& password);
+  [[nodiscard]] bool waits_for_broker(const AgentRunner& runner) const;
   [[nodiscard]] AgentRunner* add_thread(const char* name, Agent& agent);
   [[nodiscard]] std::vector<SourceEdge*> sources();
   [[nodiscard]] std::vector<SinkEdge*> sinks();

@@ -47,7 +47,7 @@ TEST(BrokerLink, SaysWhyItIsNotThereAndTriesAgainWhenItIsDue) {
   EXPECT_EQ(tries(), 2);
 }
 
-TEST(BrokerLink, SaysWhyTheBrokerTakesNothing) {
+TEST(BrokerLink, SaysTheWorstOfWhatIsWrong) {
   testing::ManualClock clock;
   BrokerLink link(nobody(), "sink", clock, 1);
   link.set_blocked("low on memory");
@@ -55,7 +55,8 @@ TEST(BrokerLink, SaysWhyTheBrokerTakesNothing) {
   EXPECT_EQ(link.trouble(), "the broker takes no messages: low on memory");
   link.set_blocked("");
   EXPECT_FALSE(link.blocked());
-  EXPECT_EQ(link.trouble(), "");
+  link.set_complaint("it refuses some");
+  EXPECT_EQ(link.trouble(), "is not connected yet");
 }
 
 }  // namespace
