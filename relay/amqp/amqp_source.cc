@@ -6,19 +6,11 @@
 #include <functional>
 
 #include "relay/amqp/amqp_sink.h"
+#include "relay/amqp/message_content.h"
 #include "relay/amqp/msgpack.h"
 
 namespace xylem {
 namespace {
-
-enum class Content : std::uint8_t { json, msgpack, other };
-
-Content content_of(const Delivery& delivery) {
-  if (!delivery.compression.empty()) return Content::other;
-  if (delivery.content_type == "application/json") return Content::json;
-  if (delivery.content_type == "application/x-msgpack") return Content::msgpack;
-  return Content::other;
-}
 
 // Of a message's body: what tells a message that came twice from two that are alike.
 std::size_t print_of(const Delivery& delivery) {
@@ -74,10 +66,10 @@ std::size_t AmqpSource::do_work(Instant now) {
 }
 
 // Also while there is no room for more, so that heartbeats go on: what comes waits here then, and
-// is never more than the prefetch.
+// is never more than the prefetch. But beyond kWaitingBytesMax the rest waits with the broker.
 std::size_t AmqpSource::read(BrokerConnection& connection, bool take_in) {
   std::size_t heard = 0;
-  for (; heard < kMessagesPerTurn; ++heard) {
+  for (; heard < kMessagesPerTurn && waiting_bytes_ < kWaitingBytesMax; ++heard) {
     auto frame = connection.next();
     if (!frame) {
       give_up(frame.error());
@@ -98,6 +90,7 @@ void AmqpSource::on_frame(BrokerFrame& frame) {
   if (delivery == nullptr) return;
   ++admission_.figures().messages;
   admission_.figures().bytes += delivery->body.size();
+  waiting_bytes_ += delivery->body.size();
   waiting_.push_back(std::move(*delivery));
   take_waiting();
 }
@@ -112,35 +105,44 @@ void AmqpSource::reject_refused() {
 }
 
 void AmqpSource::take_waiting() {
-  for (; !waiting_.empty() && outbox_.has_room(); waiting_.pop_front()) take(waiting_.front());
+  for (; !waiting_.empty() && outbox_.has_room(); waiting_.pop_front()) {
+    waiting_bytes_ -= waiting_.front().body.size();
+    take(waiting_.front());
+  }
 }
 
 void AmqpSource::take(Delivery& delivery) {
-  const auto refuse = [&](Refusal why) {
+  const auto refuse = [&](Refusal why, std::string_view what = {}) {
     admission_.figures().refuse(why);
-    on_refused(why, delivery.routing_key, delivery.body.size());
+    tell_refused(why, delivery.routing_key, delivery.body.size(), what);
     rejected_.push_back(delivery.tag);
   };
   if (delivery.too_large) return refuse(Refusal::message_too_large);
   if (delivery.app_id == kAppId) return refuse(Refusal::loop);
-  const Content content = content_of(delivery);
-  if (content == Content::other || (content == Content::msgpack && !options_.msgpack)) {
-    return refuse(Refusal::content_type);
-  }
+  const Content content = content_of(delivery, options_.msgpack);
+  if (!content.why_not.empty()) return refuse(Refusal::content_type, content.why_not);
   const std::size_t print = print_of(delivery);
   if (is_known(delivery, print)) {
     ++repeated_;
-  } else if (content == Content::json) {
-    // A list's key says nothing, and an event's own type says where it belongs.
-    admission_.admit_json("", delivery.body);
+  } else if (!content.is_msgpack) {
+    if (!admit(delivery.body)) return rejected_.push_back(delivery.tag);
   } else {
     auto json = json_of_msgpack(delivery.body);
-    if (!json) return refuse(Refusal::malformed_json);
-    admission_.admit_json("", *json);
+    if (!json) return refuse(Refusal::malformed_json, json.error().message);
+    if (!admit(*json)) return rejected_.push_back(delivery.tag);
   }
   unstamped_.push_back({delivery.tag, kNotHandedOn});
   recent_.push_back(print);
   if (recent_.size() > options_.prefetch) recent_.pop_front();
+}
+
+// False if something was refused and nothing taken; an empty list is neither.
+bool AmqpSource::admit(std::string_view json) {
+  const SourceFigures before = admission_.figures();
+  // A list's key says nothing, and an event's own type says where it belongs.
+  admission_.admit_json("", json);
+  const SourceFigures& after = admission_.figures();
+  return after.accepted_events != before.accepted_events || after.refused == before.refused;
 }
 
 bool AmqpSource::is_known(const Delivery& delivery, std::size_t print) {
@@ -184,6 +186,7 @@ void AmqpSource::give_up(const Error& error) {
   if (link_.connection() == nullptr) return;
   link_.lost(error);
   waiting_.clear();
+  waiting_bytes_ = 0;
   rejected_.clear();
   known_.clear();
   for (const std::size_t print : recent_) ++known_[print];
@@ -192,9 +195,14 @@ void AmqpSource::give_up(const Error& error) {
 }
 
 void AmqpSource::on_refused(Refusal why, std::string_view key, std::size_t bytes) {
+  tell_refused(why, key, bytes, {});
+}
+
+void AmqpSource::tell_refused(Refusal why, std::string_view key, std::size_t bytes,
+                              std::string_view what) {
   log_.warn(fmt::format("amqp {}", name_of(why)),
-            fmt::format("amqp source refused {} bytes under key '{}': {}", bytes, printable(key),
-                        name_of(why)));
+            fmt::format("amqp source refused {} bytes under key '{}': {}{}{}", bytes,
+                        printable(key), name_of(why), what.empty() ? "" : ": ", what));
 }
 
 void AmqpSource::on_batch(std::unique_ptr<Batch> batch) {
@@ -210,7 +218,7 @@ bool AmqpSource::has_work() {
 
 void AmqpSource::wait_fds(std::vector<int>& fds) const {
   const BrokerConnection* connection = link_.connection();
-  if (connection != nullptr) fds.push_back(connection->fd());
+  if (connection != nullptr && waiting_bytes_ < kWaitingBytesMax) fds.push_back(connection->fd());
 }
 
 Agent::Drain AmqpSource::drain(Instant) {

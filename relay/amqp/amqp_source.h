@@ -15,8 +15,9 @@
 namespace xylem {
 
 // Takes the events of a broker's exchange in, through a queue of its own (docs/amqp.md), and
-// acknowledges them to the broker once they have reached the level that is wanted. What it does not
-// decode is refused and counted.
+// acknowledges them to the broker once they have reached the level that is wanted. A message of
+// which nothing can be taken is rejected without requeueing, so that a dead-letter exchange gets
+// it, and counted by its reason.
 class AmqpSource final : public Agent, Admission::Refused, Admission::Outlet {
  public:
   struct Options {
@@ -50,6 +51,9 @@ class AmqpSource final : public Agent, Admission::Refused, Admission::Outlet {
 
  private:
   static constexpr std::size_t kMessagesPerTurn = 256;
+  // What came while the pipeline had no room; then the socket is not read, and if that lasts for
+  // longer than its heartbeats, the broker has it all back.
+  static constexpr std::size_t kWaitingBytesMax = std::size_t{32} << 20;
 
   static constexpr std::uint64_t kNotHandedOn = UINT64_MAX;
   // A delivery that was handed on: done once the pipeline has stamped `pushed` batches of our edge,
@@ -68,6 +72,7 @@ class AmqpSource final : public Agent, Admission::Refused, Admission::Outlet {
   [[nodiscard]] std::size_t read(BrokerConnection& connection, bool take_in);
   void on_frame(BrokerFrame& frame);
   void take(Delivery& delivery);
+  [[nodiscard]] bool admit(std::string_view json);
   void take_waiting();
   void reject_refused();
   [[nodiscard]] bool is_known(const Delivery& delivery, std::size_t print);
@@ -77,6 +82,7 @@ class AmqpSource final : public Agent, Admission::Refused, Admission::Outlet {
   void show();
 
   void on_refused(Refusal why, std::string_view key, std::size_t bytes) override;
+  void tell_refused(Refusal why, std::string_view key, std::size_t bytes, std::string_view what);
   void on_batch(std::unique_ptr<Batch> batch) override;
 
   Options options_;
@@ -88,6 +94,7 @@ class AmqpSource final : public Agent, Admission::Refused, Admission::Outlet {
   BrokerLink link_;
   // Each bounded by the prefetch.
   std::deque<Delivery> waiting_;  // came while the pipeline had no room
+  std::size_t waiting_bytes_ = 0;
   std::deque<Pending> unstamped_;
   struct Stamped {
     std::uint64_t tag = 0;

@@ -13,6 +13,7 @@ struct Delivery {
   bool too_large = false;  // then without its body
   std::string routing_key;
   std::string content_type;
+  std::string content_encoding;
   std::string compression;  // kombu's header
   std::string app_id;
   std::string body;
@@ -24,6 +25,7 @@ struct Confirm {
 };
 struct Returned {
   std::string why;
+  std::string routing_key;
   std::string message_id;
 };
 struct Cancelled {};  // the queue was deleted

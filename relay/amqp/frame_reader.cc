@@ -15,6 +15,7 @@ const Method& as(const amqp_method_t& method) {
 }
 
 constexpr std::uint16_t kPreconditionFailed = 406;
+constexpr std::size_t kCompressionBytesMax = 64;  // of its name; only whether it has one matters
 
 Error closed(std::string_view what, std::uint16_t code, amqp_bytes_t text) {
   return {
@@ -27,12 +28,15 @@ void note_properties(Delivery& delivery, const amqp_basic_properties_t& properti
     if ((properties._flags & flag) != 0) place = text_of(value);
   };
   note(AMQP_BASIC_CONTENT_TYPE_FLAG, properties.content_type, delivery.content_type);
+  note(AMQP_BASIC_CONTENT_ENCODING_FLAG, properties.content_encoding, delivery.content_encoding);
   note(AMQP_BASIC_APP_ID_FLAG, properties.app_id, delivery.app_id);
   if ((properties._flags & AMQP_BASIC_HEADERS_FLAG) == 0) return;
   for (int i = 0; i < properties.headers.num_entries; ++i) {
     const amqp_table_entry_t& header = properties.headers.entries[i];
-    if (text_of(header.key) == "compression" && header.value.kind == AMQP_FIELD_KIND_UTF8) {
-      delivery.compression = text_of(header.value.value.bytes);
+    const auto kind = header.value.kind;
+    if (text_of(header.key) == "compression" &&
+        (kind == AMQP_FIELD_KIND_UTF8 || kind == AMQP_FIELD_KIND_BYTES)) {
+      delivery.compression = text_of(header.value.value.bytes).substr(0, kCompressionBytesMax);
     }
   }
 }
@@ -68,8 +72,10 @@ Result<std::optional<BrokerFrame>> FrameReader::take_method(const amqp_method_t&
     }
     case AMQP_BASIC_RETURN_METHOD: {
       const auto& returned = as<amqp_basic_return_t>(method);
-      begun_ =
-          Returned{fmt::format("{} {}", returned.reply_code, text_of(returned.reply_text)), {}};
+      begun_ = Returned{
+          fmt::format("{} {}", returned.reply_code, printable(text_of(returned.reply_text))),
+          std::string(text_of(returned.routing_key)),
+          {}};
       return std::nullopt;
     }
     case AMQP_BASIC_ACK_METHOD: {

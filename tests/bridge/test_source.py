@@ -1,4 +1,6 @@
 """What a relay takes from an exchange, what it refuses, and when it says so to the broker."""
+import gzip
+import json
 import pickle
 import threading
 
@@ -85,19 +87,65 @@ def test_what_is_not_decoded_is_refused(bridge, client, exchange, content_type, 
     assert bridge.log_lines("amqp source refused", "content_type")
 
 
-def test_what_is_refused_goes_to_a_dead_letter_exchange(start_bridge, client, exchange):
-    """If the queue has one."""
+@pytest.fixture
+def dead_letters(start_bridge, client, exchange):
+    """The bridge, and the queue in which what it refuses comes to lie."""
     client.exchange(exchange)
-    dead = client.listen(f"{exchange}.dead")
+    client.exchange(f"{exchange}.dead")
+    dead = client.channel.queue_declare(f"dead.{exchange}", durable=True, auto_delete=False).queue
+    client.channel.queue_bind(dead, f"{exchange}.dead", "#")
     client.channel.queue_declare(f"mine.{exchange}", durable=True, auto_delete=False,
                                  arguments={"x-dead-letter-exchange": f"{exchange}.dead"})
     bridge = start_bridge({"amqp_source.exchange": exchange,
                            "amqp_source.queue": f"mine.{exchange}"})
-    client.publish(exchange, "task.sent", task(1), content_type="text/plain")
-    client.publish(exchange, "task.sent", task(2))
-    assert [one["uuid"] for one in dead.await_events(1)] == ["task-1"]
-    until(lambda: accepted(bridge) == 1, "the other is taken")
-    assert len(dead.messages) == 1
+    return bridge, dead
+
+
+def test_what_yields_no_event_goes_to_a_dead_letter_exchange(dead_letters, client, exchange):
+    """If the queue has one: as it was, and counted by its reason."""
+    bridge, dead = dead_letters
+    sound = json.dumps(task(1)).encode()
+    bad = [("content_type", sound, {"content_type": "text/plain"}),
+           ("content_type", gzip.compress(sound), {"content_encoding": "gzip"}),
+           ("content_type", sound, {"content_encoding": "latin-1"}),
+           ("content_type", sound, {"content_type": "application/json; charset=iso-8859-1"}),
+           ("malformed_json", b"{", {}),
+           ("malformed_json", b"", {}),
+           ("malformed_json", b"\xef\xbb\xbf" + sound, {}),
+           ("malformed_json", sound + b"x", {}),
+           ("invalid_utf8", json.dumps(task(1, note="\xe4"), ensure_ascii=False).encode("latin-1"),
+            {}),
+           ("not_an_event", b"[1]", {}),
+           ("missing_type", b"{}", {}),
+           ("missing_type", b'[{"no": "type"}]', {}),
+           ("message_too_large", b"[" + b" " * (2 << 20) + b"]", {}),
+           ("loop", sound, {"app_id": "xylem"})]
+    for _, body, properties in bad:
+        client.publish(exchange, "task.sent", body, **properties)
+    until(lambda: client.depth(dead) == len(bad), lambda: f"all come: {client.depth(dead)}")
+    for _, body, _ in bad:
+        letter = client.channel.basic_get(dead, no_ack=True)
+        assert (letter.body.encode() if isinstance(letter.body, str) else letter.body) == body
+        assert letter.properties["application_headers"]["x-death"][0]["reason"] == "rejected"
+    for reason in {reason for reason, _, _ in bad}:
+        assert refused(bridge, reason) == [one for one, _, _ in bad].count(reason), reason
+    assert accepted(bridge) == 0
+    assert bridge.log_lines("content_type: its content_type is 'text/plain', not application/json")
+
+
+def test_what_yields_an_event_or_says_nothing_does_not(dead_letters, client, exchange):
+    bridge, dead = dead_letters
+    client.publish(exchange, "task.multi", [task(1), {"no": "type"}])
+    client.publish(exchange, "task.multi", [])
+    for n, content_type in enumerate(("application/json; charset=utf-8", "Application/JSON",
+                                      'application/json;charset="UTF-8"')):
+        client.publish(exchange, "task.sent", task(n), content_type=content_type,
+                       content_encoding="UTF-8")
+    until(lambda: accepted(bridge) == 4, lambda: f"they are taken: {accepted(bridge)}")
+    until(lambda: client.depth(f"mine.{exchange}") == 0, "the queue is empty")
+    until(lambda: bridge.metric("xylem_amqp_unacked_messages") == 0, "all is acknowledged")
+    assert client.depth(dead) == 0
+    assert refused(bridge, "missing_type") == 1
 
 
 def test_msgpack_is_taken_if_so_configured(start_bridge, client, exchange, start_dump):
