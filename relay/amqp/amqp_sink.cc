@@ -36,11 +36,12 @@ AmqpSink::AmqpSink(const Options& options, const BrokerOptions& broker,
                    std::uint64_t seed)
     : options_(options),
       clock_(clock),
+      log_(clock),
       on_connect_(std::move(on_connect)),
       link_(broker, "sink", clock, seed),
       consumer_(spool, kCursorName),
       packer_(options.packing, clock),
-      window_(options.window) {
+      window_(options.window, seed) {
   entry_ = board_.add(target_of(options_), options_.packing.filter.name(),
                       std::string(xylem::name_of(spool.options().overflow)));
 }
@@ -96,6 +97,7 @@ std::size_t AmqpSink::listen(BrokerConnection& connection, Instant now) {
     }
     if (*frame) {
       on_frame(**frame, now);
+      if (link_.connection() == nullptr) return heard;
       continue;
     }
     const auto oldest = window_.oldest_sent();
@@ -108,9 +110,9 @@ std::size_t AmqpSink::listen(BrokerConnection& connection, Instant now) {
 
 void AmqpSink::on_frame(const BrokerFrame& frame, Instant now) {
   if (const auto* confirm = std::get_if<Confirm>(&frame)) {
-    window_.on_confirm(confirm->tag, confirm->multiple, confirm->acked, now);
+    on_confirm(*confirm, now);
   } else if (const auto* returned = std::get_if<Returned>(&frame)) {
-    window_.on_returned(returned->message_id);
+    on_returned(*returned);
   } else if (const auto* blocked = std::get_if<Blocked>(&frame)) {
     link_.set_blocked(blocked->why.empty() ? "it does not say why" : blocked->why);
   } else if (std::holds_alternative<Unblocked>(frame)) {
@@ -118,13 +120,40 @@ void AmqpSink::on_frame(const BrokerFrame& frame, Instant now) {
   }
 }
 
+void AmqpSink::on_confirm(const Confirm& confirm, Instant now) {
+  const std::uint64_t had = window_.counts().refused;
+  window_.on_confirm(confirm.tag, confirm.multiple, confirm.acked, now);
+  if (confirm.acked) return;
+  log_.warn("nack", fmt::format("amqp sink: {} refused a message (nack): a queue that it is for is "
+                                "full and rejects what comes, or the broker failed; which, it does "
+                                "not say",
+                                target_of(options_)));
+  if (window_.counts().refused == had) return;
+  log_.warn("let go", fmt::format("amqp sink: a message was refused {} times and is let go of; {} "
+                                  "events are by now",
+                                  options_.window.tries_max, window_.counts().refused));
+}
+
+// To a queue by its name: it was deleted, and what is for it waits until it is there again.
+void AmqpSink::on_returned(const Returned& returned) {
+  if (options_.exchange.empty()) {
+    return give_up({ErrorCode::refused, fmt::format("the queue '{}' is gone: the broker says {}",
+                                                    options_.queue, returned.why)});
+  }
+  window_.on_returned(returned.message_id);
+  log_.warn("returned",
+            fmt::format("amqp sink: no queue is bound to '{}' by '{}': the broker says "
+                        "{}",
+                        options_.exchange, printable(returned.routing_key), returned.why));
+}
+
 // A message at a time, and only while the socket takes it at once: librabbitmq would wait.
 std::size_t AmqpSink::publish(BrokerConnection& connection, Instant now) {
   std::size_t sent = 0;
-  while (sent < kMessagesPerTurn && !link_.blocked() && window_.open()) {
+  while (sent < kMessagesPerTurn && !link_.blocked()) {
     const PackedMessage* message = window_.next(now, clock_.wall_us());
     if (message == nullptr) {
-      if (!window_.all_sent() || !pack_more(now)) break;
+      if (!window_.wants_more() || !pack_more(now)) break;
       continue;
     }
     if (!connection.writable()) break;
@@ -221,6 +250,7 @@ void AmqpSink::show() {
   dropped(DropReason::invalid) = packed.refused;
   dropped(DropReason::unroutable) = sent.unroutable;
   dropped(DropReason::too_large) = sent.unwanted;
+  dropped(DropReason::refused) = sent.refused;
   const std::uint64_t settled = ledger.delivered + ledger.filtered + ledger.dropped_total();
   consumer_.account(ledger, read_events_ - settled);
   TapFigures figures;
@@ -229,14 +259,24 @@ void AmqpSink::show() {
   figures.delivered_bytes = sent.bytes;
   figures.oldest_held_us = window_.oldest_us();
   entry_->figures.publish(figures);
-  shown_.publish({sent, window_.outstanding()});
+  shown_.publish({sent, window_.outstanding(), window_.refused(), packer_.forgotten_workers()});
+  tell_refusals();
+}
+
+void AmqpSink::tell_refusals() {
+  const std::uint64_t refused = window_.refused();
+  if (refused == 0) return link_.set_complaint("");
+  link_.set_complaint(
+      fmt::format("{} refuses {} messages (nack): a queue that they are for is full and rejects "
+                  "what comes, or the broker failed; each is published {} times at most",
+                  target_of(options_), refused, options_.window.tries_max));
 }
 
 bool AmqpSink::has_work() {
   BrokerConnection* connection = link_.connection();
-  if (connection == nullptr || link_.blocked() || !window_.open()) return false;
-  return (window_.has_unsent() || (window_.all_sent() && is_ripe(clock_.now()))) &&
-         connection->writable();
+  if (connection == nullptr || link_.blocked()) return false;
+  const Instant now = clock_.now();
+  return (window_.ready(now) || (window_.wants_more() && is_ripe(now))) && connection->writable();
 }
 
 void AmqpSink::wait_fds(std::vector<int>& fds) const {
@@ -246,14 +286,22 @@ void AmqpSink::wait_fds(std::vector<int>& fds) const {
 
 // Not what is ripe already, and waits for the broker.
 std::optional<Instant> AmqpSink::due() const {
-  return ripe_at_ && *ripe_at_ > clock_.now() ? ripe_at_ : std::nullopt;
+  const Instant now = clock_.now();
+  std::optional<Instant> first;
+  for (const auto& at : {ripe_at_, window_.due()}) {
+    if (at && *at > now && (!first || *at < *first)) first = at;
+  }
+  return first;
 }
 
 Agent::Drain AmqpSink::drain(Instant now) {
   static_cast<void>(do_work(now));
   const bool somebody = link_.connection() != nullptr && !link_.blocked();
   const bool empty = window_.empty() && !consumer_.has_more();
-  return empty || !somebody ? Drain::finished : Drain::unfinished;
+  // What the broker refused waits for longer than a drain.
+  const bool refused = window_.refused() != 0 && window_.outstanding() == 0 &&
+                       !window_.ready(now) && !(window_.wants_more() && consumer_.has_more());
+  return empty || refused || !somebody ? Drain::finished : Drain::unfinished;
 }
 
 std::uint64_t AmqpSink::on_stop() {
@@ -278,6 +326,8 @@ void AmqpSink::sample(Samples& samples, std::int64_t now_us) const {
   add(Metric::amqp_published, shown.counts.messages);
   add(Metric::amqp_unconfirmed, shown.outstanding);
   add(Metric::amqp_nacked, shown.counts.nacked);
+  add(Metric::amqp_refused, shown.refused);
+  add(Metric::amqp_forgotten, shown.forgotten);
   add(Metric::amqp_republished, shown.counts.resent);
 }
 

@@ -70,6 +70,8 @@ class AmqpSink final : public Agent {
   [[nodiscard]] Result<void> prepare(BrokerConnection& connection);
   [[nodiscard]] std::size_t listen(BrokerConnection& connection, Instant now);
   void on_frame(const BrokerFrame& frame, Instant now);
+  void on_confirm(const Confirm& confirm, Instant now);
+  void on_returned(const Returned& returned);
   [[nodiscard]] std::size_t publish(BrokerConnection& connection, Instant now);
   [[nodiscard]] Result<void> publish_one(BrokerConnection& connection,
                                          const PackedMessage& message);
@@ -80,9 +82,11 @@ class AmqpSink final : public Agent {
   [[nodiscard]] LogPosition done() const;
   void save(Instant now);
   void show();
+  void tell_refusals();
 
   Options options_;
   const Clock& clock_;
+  DistinctLog log_;
   std::vector<ControlCommand> on_connect_;
   BrokerLink link_;
   LogConsumer consumer_;
@@ -98,6 +102,8 @@ class AmqpSink final : public Agent {
   struct Shown {
     ConfirmWindow::Counts counts;
     std::uint64_t outstanding = 0;
+    std::uint64_t refused = 0;
+    std::uint64_t forgotten = 0;
   };
   Published<Shown> shown_;
 };

@@ -12,7 +12,13 @@
 namespace xylem {
 namespace {
 
-constexpr std::string_view kTaskPrefix = "task.";
+// What a worker sends through its event loop's dispatcher, which makes lists of it
+// (celery/worker/request.py, strategy.py, consumer/consumer.py, consumer/events.py). A client's
+// task-sent (celery/app/amqp.py) and what a task says of itself (Task.send_event, of any type) go
+// singly, and monitors are bound by their keys.
+constexpr std::string_view kInLists[] = {"task.received", "task.started",  "task.succeeded",
+                                         "task.failed",   "task.retried",  "task.revoked",
+                                         "task.rejected", "task.cancelled"};
 constexpr std::string_view kWorkerPrefix = "worker.";
 constexpr Duration kAnswerInterval = std::chrono::seconds(2);  // no oftener than Celery beats
 constexpr Duration kAlive = std::chrono::microseconds(kHeartbeatAgeMaxUs);
@@ -47,29 +53,33 @@ void EventPacker::pack(const Batch& batch, const LogPosition& from, Instant now,
   const Moment moment{now, wall_us,
                       batch.received_us() - batch.origin().age_us + kHeartbeatAgeMaxUs,
                       batch.received_us()};
-  // A monitor cannot tell the past from the present, and Celery's State would mix them.
-  std::vector<bool> wanted;
-  for (const BatchKey& key : batch.keys()) {
-    wanted.push_back(!batch.is_replayed() && options_.filter.matches(key.text));
-  }
+  std::vector<Way> ways;
+  for (const BatchKey& key : batch.keys()) ways.push_back(way_of(batch, key.text));
   for (const EventEntry& entry : batch.entries()) {
     const LogPosition at{batch.epoch(), batch.sequence_of(entry)};
     if (at < from) continue;
     const std::string_view key = batch.key_of(entry);
     const std::string_view body = batch.body_of(entry);
-    if (!wanted[entry.key]) {
-      ++counts_.filtered;
-      continue;
-    }
-    if (key.starts_with(kWorkerPrefix)) {
-      pack_worker_event(key, body, at, moment, out);
-    } else if (options_.format == AmqpFormat::celery && key.starts_with(kTaskPrefix)) {
-      add_to_list(body, at, moment, out);
-    } else {
-      finish(out);
-      add_single(key, std::string(body), at, moment, out);
+    switch (ways[entry.key]) {
+      case Way::none: ++counts_.filtered; break;
+      case Way::worker: pack_worker_event(key, body, at, moment, out); break;
+      case Way::list: add_to_list(body, at, moment, out); break;
+      case Way::single:
+        finish(out);
+        add_single(key, std::string(body), at, moment, out);
+        break;
     }
   }
+}
+
+EventPacker::Way EventPacker::way_of(const Batch& batch, std::string_view key) const {
+  // A monitor cannot tell the past from the present, and Celery's State would mix them.
+  if (batch.is_replayed() || !options_.filter.matches(key)) return Way::none;
+  if (key.starts_with(kWorkerPrefix)) return Way::worker;
+  if (options_.format == AmqpFormat::single) return Way::single;
+  return std::find(std::begin(kInLists), std::end(kInLists), key) == std::end(kInLists)
+             ? Way::single
+             : Way::list;
 }
 
 PackedMessage& EventPacker::add_single(std::string_view key, std::string body,
@@ -150,7 +160,7 @@ bool EventPacker::goes_on(const WorkerEvent& event, Instant now) {
     case WorkerEvents::none: return false;
     case WorkerEvents::decimate: {
       if (!is_heartbeat) return true;
-      Worker& known = worker(event.hostname);
+      KnownWorkers::Worker& known = workers_.of(event.hostname);
       // Whoever asks is told, or a monitor that has just come would know nobody for an interval.
       auto& last = event.is_answer ? known.answered_at : known.sent_at;
       const Duration interval = event.is_answer ? kAnswerInterval : options_.heartbeat_interval;
@@ -167,16 +177,13 @@ bool EventPacker::goes_on(const WorkerEvent& event, Instant now) {
 void EventPacker::hear(const WorkerEvent& event, std::string_view key, std::string_view body,
                        Instant now) {
   using Kind = WorkerEvent::Kind;
-  if (event.kind == Kind::offline) workers_.erase(event.hostname);
+  if (event.kind == Kind::offline) workers_.forget(event.hostname);
   if (event.kind != Kind::heartbeat && event.kind != Kind::online) return;
   // One that is new has heard of nobody.
   if (event.kind == Kind::online) {
-    for (auto& [hostname, known] : workers_) known.sent_at.reset();
+    for (KnownWorkers::Worker& known : workers_) known.sent_at.reset();
   }
-  Worker& known = worker(event.hostname);
-  known.key = key;
-  known.body = body;
-  known.heard_at = now;
+  workers_.hear(event.hostname, key, body, now);
 }
 
 // A worker counts the votes of those that it knows to be alive, and that it knows by their
@@ -184,19 +191,14 @@ void EventPacker::hear(const WorkerEvent& event, std::string_view key, std::stri
 void EventPacker::announce_the_living(const Moment& moment, const LogPosition& at,
                                       std::deque<PackedMessage>& out) {
   const Instant now = moment.now;
-  for (auto& [hostname, known] : workers_) {
+  for (KnownWorkers::Worker& known : workers_) {
     const bool fresh = now - known.heard_at < kAlive;
     const bool just_told = known.sent_at && now - *known.sent_at < kAlive / 2;
     if (!fresh || just_told) continue;
     known.sent_at = now;
     out.push_back(
-        {known.key, known.body, hostname, "", 0, at, moment.stale_us, moment.received_us});
+        {known.key, known.body, known.hostname, "", 0, at, moment.stale_us, moment.received_us});
   }
-}
-
-EventPacker::Worker& EventPacker::worker(const std::string& hostname) {
-  if (workers_.size() >= kWorkersMax && !workers_.contains(hostname)) workers_.clear();
-  return workers_[hostname];
 }
 
 }  // namespace xylem

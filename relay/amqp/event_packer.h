@@ -4,9 +4,9 @@
 #include <deque>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "relay/amqp/known_workers.h"
 #include "relay/amqp/worker_event.h"
 #include "relay/base/clock.h"
 #include "relay/base/log.h"
@@ -18,7 +18,7 @@ namespace xylem {
 
 // How events travel as AMQP messages.
 enum class AmqpFormat : std::uint8_t {
-  celery,  // as Celery's dispatchers send them: task events in lists, all others singly
+  celery,  // as Celery's workers send them: the lives of tasks in lists, all others singly
   single   // one event a message, with a message_id
 };
 // Which of the workers' own events go on.
@@ -72,17 +72,11 @@ class EventPacker {
   void finish(std::deque<PackedMessage>& out);
 
   [[nodiscard]] const Counts& counts() const { return counts_; }
+  [[nodiscard]] std::uint64_t forgotten_workers() const { return workers_.forgotten(); }
 
  private:
-  struct Worker {
-    std::string key;   // of its latest sign of life: a heartbeat, or that it is online
-    std::string body;  // likewise
-    Instant heard_at;  // when that came
-    std::optional<Instant> sent_at;      // when one was last sent on
-    std::optional<Instant> answered_at;  // likewise one that had been asked for
-  };
-  static constexpr std::size_t kWorkersMax = 65'536;
-
+  enum class Way : std::uint8_t { none, worker, list, single };
+  [[nodiscard]] Way way_of(const Batch& batch, std::string_view key) const;
   // What is the same for all events of the batch at hand.
   struct Moment {
     Instant now;
@@ -100,13 +94,12 @@ class EventPacker {
   void hear(const WorkerEvent& event, std::string_view key, std::string_view body, Instant now);
   void announce_the_living(const Moment& moment, const LogPosition& at,
                            std::deque<PackedMessage>& out);
-  [[nodiscard]] Worker& worker(const std::string& hostname);
 
   Options options_;
   DistinctLog log_;
   Counts counts_;
   PackedMessage list_;  // being built
-  std::unordered_map<std::string, Worker> workers_;
+  KnownWorkers workers_;
 };
 
 }  // namespace xylem

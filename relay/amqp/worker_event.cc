@@ -17,6 +17,11 @@ bool is_integer(const Json& value) { return value.is_number_integer(); }
 bool is_text(const Json& value) {
   return value.is_string() && !value.get_ref<const std::string&>().empty();
 }
+// A queue's name holds it (kombu/pidbox.py), and AMQP's names are no longer.
+constexpr std::size_t kHostnameBytesMax = 255;
+bool is_hostname(const Json& value) {
+  return is_text(value) && value.get_ref<const std::string&>().size() <= kHostnameBytesMax;
+}
 bool is_count(const Json& value) { return value.is_null() || value.is_number_integer(); }
 bool is_positive(const Json& value) { return value.is_number() && value.get<double>() > 0; }
 bool is_load(const Json& value) {
@@ -31,7 +36,8 @@ struct Rule {
   bool (*holds)(const Json&);
   const char* wanted;
 };
-constexpr Rule kAlways[] = {{"hostname", is_text, "a text"}, {"timestamp", is_number, "a number"}};
+constexpr Rule kAlways[] = {{"hostname", is_hostname, "a text of 255 bytes at most"},
+                            {"timestamp", is_number, "a number"}};
 constexpr Rule kIfThere[] = {
     {"clock", is_integer, "a whole number"},  {"utcoffset", is_number, "a number"},
     {"pid", is_integer, "a whole number"},    {"freq", is_positive, "a number above 0"},

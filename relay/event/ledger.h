@@ -18,7 +18,7 @@ enum class DropReason : std::uint8_t {
   too_large,        // the relay upstream, or the broker, takes nothing as large
   stale,            // a heartbeat that came too late to mean that anybody lives
   unroutable,       // AMQP: the broker had no queue for it
-  refused,          // the relay upstream refuses it whenever it comes
+  refused,          // the relay upstream, or the broker, refuses it whenever it comes
   invalid,          // AMQP: a worker's event that could stop Celery's workers
 };
 inline constexpr std::size_t kDropReasonCount = 12;

@@ -66,6 +66,8 @@ enum class Metric : std::uint8_t {
   amqp_published,
   amqp_unconfirmed,
   amqp_nacked,
+  amqp_refused,
+  amqp_forgotten,
   amqp_republished,
   amqp_unacked,
   amqp_repeated,
@@ -74,7 +76,7 @@ enum class Metric : std::uint8_t {
   agent_missed_wakeups,
   reloads,
 };
-inline constexpr std::size_t kMetricCount = 61;
+inline constexpr std::size_t kMetricCount = 63;
 
 enum class MetricType : std::uint8_t { counter, gauge };
 

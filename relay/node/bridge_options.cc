@@ -131,6 +131,11 @@ void add_sink(std::vector<OptionRow>& rows) {
   rows.push_back(count(
       "amqp_sink.window_messages", "Messages published ahead of the broker's confirms.", false,
       [](Config & c) -> auto& { return c.amqp_sink.window.messages_max; }, {1, 65'536}));
+  rows.push_back(count(
+      "amqp_sink.tries_max",
+      "How often a message that the broker refuses is published, with waits from a second to "
+      "a minute between; then its events are let go of and counted.",
+      false, [](Config & c) -> auto& { return c.amqp_sink.window.tries_max; }, {1, 1'000'000}));
   rows.push_back(duration(
       "amqp_sink.confirm_timeout",
       "After so long without a confirm the connection is made anew, and what was not confirmed "

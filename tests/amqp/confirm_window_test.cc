@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "tests/doubles/chance.h"
 #include "tests/doubles/manual_clock.h"
@@ -16,6 +17,7 @@
 namespace xylem {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 PackedMessage message(std::uint64_t at, std::uint64_t events = 1) {
@@ -36,7 +38,15 @@ class ConfirmWindowTest : public ::testing::Test {
     window.on_confirm(tag, multiple, acked, clock.now());
   }
   testing::ManualClock clock;
-  ConfirmWindow window{{.messages_max = 3, .bytes_max = 1000}};
+  // Sends what may be, and has each refused; the sequences, in their order.
+  std::vector<std::uint64_t> refuse_all() {
+    std::vector<std::uint64_t> refused;
+    while (const std::uint64_t at = send()) refused.push_back(at);
+    confirm(answered += refused.size(), true, false);
+    return refused;
+  }
+  std::uint64_t answered = 0;  // the last tag
+  ConfirmWindow window{{.messages_max = 3, .bytes_max = 1000, .tries_max = 4}, 1};
 };
 
 TEST_F(ConfirmWindowTest, MovesOnWithTheFirstThatIsNotConfirmed) {
@@ -70,11 +80,11 @@ TEST_F(ConfirmWindowTest, ClosesAtItsBounds) {
   for (std::uint64_t at : {1, 2, 3, 4}) window.add(message(at));
   while (send() != 0) {
   }
-  EXPECT_FALSE(window.open());
+  EXPECT_FALSE(window.ready(clock.now()));
   EXPECT_EQ(window.outstanding(), 3u);
   confirm(1);
   EXPECT_EQ(send(), 4u);
-  ConfirmWindow small{{.messages_max = 100, .bytes_max = 15}};
+  ConfirmWindow small{{.messages_max = 100, .bytes_max = 15}, 1};
   for (std::uint64_t at : {1, 2, 3}) small.add(message(at));
   for (int i = 0; i < 2; ++i) {
     ASSERT_NE(small.next(clock.now(), 0), nullptr);
@@ -87,14 +97,85 @@ TEST_F(ConfirmWindowTest, SendsWhatWasRefusedAgainALittleLater) {
   for (std::uint64_t at : {1, 2}) window.add(message(at));
   EXPECT_EQ(send(), 1u);
   confirm(1, false, false);
-  EXPECT_EQ(send(), 2u);
+  EXPECT_EQ(send(), 2u) << "what is new goes on meanwhile";
   EXPECT_EQ(send(), 0u);
-  clock.advance(seconds(1));
+  EXPECT_EQ(window.refused(), 1u);
+  clock.advance(milliseconds(999));
+  EXPECT_FALSE(window.ready(clock.now()));
+  clock.advance(milliseconds(251));
+  EXPECT_TRUE(window.ready(clock.now()));
   EXPECT_EQ(send(), 1u);
   confirm(3);
   EXPECT_EQ(first(), 2u);
   EXPECT_EQ(window.counts().nacked, 1u);
   EXPECT_EQ(window.counts().resent, 1u);
+  EXPECT_EQ(window.refused(), 0u);
+}
+
+TEST_F(ConfirmWindowTest, WaitsLongerAfterEveryRefusal) {
+  EXPECT_EQ(ConfirmWindow::back_off(1), seconds(1));
+  EXPECT_EQ(ConfirmWindow::back_off(2), seconds(2));
+  EXPECT_EQ(ConfirmWindow::back_off(6), seconds(32));
+  EXPECT_EQ(ConfirmWindow::back_off(7), seconds(60));
+  EXPECT_EQ(ConfirmWindow::back_off(1'000'000), seconds(60));
+  std::set<Instant> due;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    ConfirmWindow other({}, seed);
+    other.add(message(1));
+    for (std::uint64_t tag = 1; tag <= 2; ++tag) {
+      ASSERT_NE(other.next(clock.now() + seconds(60 * (tag - 1)), 0), nullptr);
+      other.sent(clock.now());
+      other.on_confirm(tag, false, false, clock.now());
+    }
+    due.insert(other.due().value());
+  }
+  EXPECT_GE(*due.begin(), clock.now() + milliseconds(1500));
+  EXPECT_LE(*due.rbegin(), clock.now() + milliseconds(2500));
+  EXPECT_GT(due.size(), 10u) << "not all at once";
+}
+
+TEST_F(ConfirmWindowTest, LetsGoOfWhatIsRefusedTooOften) {
+  window.add(message(1, 7));
+  for (std::size_t tries = 0; tries < 4; ++tries) {
+    EXPECT_EQ(refuse_all().size(), 1u) << tries;
+    clock.advance(seconds(60));
+  }
+  EXPECT_TRUE(window.empty());
+  EXPECT_EQ(window.counts().refused, 7u);
+  EXPECT_EQ(window.counts().nacked, 4u);
+  EXPECT_EQ(window.refused(), 0u);
+  EXPECT_EQ(window.bytes(), 0u);
+}
+
+// As a queue that stays full beside one that is read: what is new goes on as before.
+TEST_F(ConfirmWindowTest, GoesOnBehindWhatIsRefusedWhileThereIsRoom) {
+  window.add(message(1));
+  refuse_all();
+  for (std::uint64_t at = 2; at < 1000; ++at) {
+    window.add(message(at));
+    ASSERT_EQ(send(), at);
+    confirm(++answered);
+  }
+  EXPECT_EQ(first(), 1u);
+  EXPECT_EQ(window.counts().events, 998u);
+  for (std::uint64_t at : {1000, 1001, 1002}) window.add(message(at));
+  EXPECT_EQ(refuse_all(), (std::vector<std::uint64_t>{1000, 1001}));
+  EXPECT_FALSE(window.wants_more()) << "three that are refused leave no room";
+  clock.advance(seconds(60));
+  EXPECT_EQ(send(), 1u) << "but are tried again";
+}
+
+// A connection that ends is not why the broker refused.
+TEST_F(ConfirmWindowTest, WaitsOverAConnectionThatEnds) {
+  for (std::uint64_t at : {1, 2}) window.add(message(at));
+  EXPECT_EQ(send(), 1u);
+  confirm(1, false, false);
+  EXPECT_EQ(send(), 2u);
+  window.begin_again();
+  EXPECT_EQ(send(), 2u);
+  EXPECT_EQ(send(), 0u);
+  clock.advance(seconds(2));
+  EXPECT_EQ(send(), 1u);
 }
 
 TEST_F(ConfirmWindowTest, SendsWhatIsOfUnknownFateAgainOnAnotherChannel) {
@@ -162,14 +243,16 @@ TEST_F(ConfirmWindowTest, LosesNothingToABrokerThatConfirmsRefusesAndDies) {
   for (const std::uint64_t seed : testing::seeds(300)) {
     SCOPED_TRACE(testing::named(seed));
     testing::Chance chance(seed);
-    ConfirmWindow made{{.messages_max = chance.between(1, 8), .bytes_max = 1000}};
+    ConfirmWindow made{{.messages_max = chance.between(1, 8), .bytes_max = 1000, .tries_max = 3},
+                       seed};
     std::map<std::uint64_t, std::uint64_t> under_way;  // tag: sequence
-    std::vector<bool> arrived(1);
+    std::map<std::uint64_t, std::uint64_t> refused;    // sequence: times
+    std::vector<bool> arrived(1);                      // or was let go of
     std::uint64_t tag = 0;
     std::uint64_t next = 1;
     for (int turns = 0; turns < 300 || !made.empty(); ++turns) {
       const bool calm = turns >= 300;
-      if (!calm && made.all_sent() && chance.one_in(3)) {
+      if (!calm && made.wants_more() && chance.one_in(3)) {
         for (std::size_t n = chance.between(1, 5); n > 0; --n) made.add(message(next++));
         arrived.resize(next);
       }
@@ -185,7 +268,7 @@ TEST_F(ConfirmWindowTest, LosesNothingToABrokerThatConfirmsRefusesAndDies) {
         const std::uint64_t confirmed = one->first;
         const auto from = multiple ? under_way.begin() : one;
         for (auto it = from; it != std::next(one); ++it) {
-          if (acked) arrived[it->second] = true;
+          if (acked || ++refused[it->second] == 3) arrived[it->second] = true;
         }
         under_way.erase(from, std::next(one));
         made.on_confirm(confirmed, multiple, acked, clock.now());
@@ -205,7 +288,9 @@ TEST_F(ConfirmWindowTest, LosesNothingToABrokerThatConfirmsRefusesAndDies) {
       }
       ASSERT_LT(turns, 5000) << "it never ends";
     }
-    EXPECT_EQ(made.counts().events, next - 1);
+    EXPECT_EQ(made.counts().events + made.counts().refused, next - 1);
+    EXPECT_EQ(made.bytes(), 0u);
+    EXPECT_EQ(made.refused(), 0u);
   }
 }
 

@@ -71,16 +71,30 @@ class EventPackerTest : public ::testing::Test {
 };
 
 TEST_F(EventPackerTest, MergesTaskEventsOfAllWorkersIntoLists) {
-  EXPECT_EQ(pack({{"task.received", "{1}"}, {"task.started", "{2}"}, {"task.sent", "{3}"}}),
+  EXPECT_EQ(pack({{"task.received", "{1}"}, {"task.started", "{2}"}, {"task.failed", "{3}"}}),
             "task.multi [{1},{2},{3}]\n");
   EXPECT_EQ(last.front().events, 3u);
   EXPECT_EQ(last.front().begin, (LogPosition{{7}, {1}}));
   EXPECT_EQ(last.front().hostname, "") << "it is of several";
 }
 
+// Which those are: celery/worker/request.py, strategy.py, consumer/consumer.py.
+TEST_F(EventPackerTest, PutsIntoListsWhatCelerysWorkersPutThere) {
+  for (const char* key : {"received", "started", "succeeded", "failed", "retried", "revoked",
+                          "rejected", "cancelled"}) {
+    EXPECT_EQ(pack({{fmt::format("task.{}", key), "{1}"}}), "task.multi [{1}]\n") << key;
+  }
+  EXPECT_EQ(pack({{"task.started", "{1}"}, {"task.sent", "{2}"}, {"task.started", "{3}"}}),
+            "task.multi [{1}]\ntask.sent {2}\ntask.multi [{3}]\n")
+      << "a client's";
+  EXPECT_EQ(pack({{"task.progress", "{1}"}, {"task.failed.twice", "{2}"}}),
+            "task.progress {1}\ntask.failed.twice {2}\n")
+      << "a task's own";
+}
+
 TEST_F(EventPackerTest, KeepsListsToTheirBounds) {
   options.list_events_max = 2;
-  EXPECT_EQ(pack({{"task.a", "{1}"}, {"task.a", "{2}"}, {"task.a", "{3}"}}),
+  EXPECT_EQ(pack({{"task.started", "{1}"}, {"task.started", "{2}"}, {"task.started", "{3}"}}),
             "task.multi [{1},{2}]\ntask.multi [{3}]\n");
   EXPECT_EQ(last.back().begin.sequence, Sequence{3});
   made.reset();
@@ -88,16 +102,20 @@ TEST_F(EventPackerTest, KeepsListsToTheirBounds) {
   next = 1;
   options.list_events_max = 100;
   options.list_bytes_max = 10;
-  EXPECT_EQ(
-      pack({{"task.a", "{1}"}, {"task.a", "{2}"}, {"task.a", "{3}"}, {"task.a", "{123456789}"}}),
-      "task.multi [{1},{2}]\ntask.multi [{3}]\ntask.multi [{123456789}]\n");
+  EXPECT_EQ(pack({{"task.started", "{1}"},
+                  {"task.started", "{2}"},
+                  {"task.started", "{3}"},
+                  {"task.started", "{123456789}"}}),
+            "task.multi [{1},{2}]\ntask.multi [{3}]\ntask.multi [{123456789}]\n");
 }
 
 TEST_F(EventPackerTest, NeverSendsAWorkersEventInAListAndKeepsTheOrder) {
   const std::string online = worker_event("online", "w1");
-  EXPECT_EQ(
-      pack({{"task.a", "{1}"}, {"worker.online", online}, {"task.a", "{2}"}, {"my.own", "{3}"}}),
-      "task.multi [{1}]\nworker.online " + online + "\ntask.multi [{2}]\nmy.own {3}\n");
+  EXPECT_EQ(pack({{"task.started", "{1}"},
+                  {"worker.online", online},
+                  {"task.started", "{2}"},
+                  {"my.own", "{3}"}}),
+            "task.multi [{1}]\nworker.online " + online + "\ntask.multi [{2}]\nmy.own {3}\n");
   EXPECT_EQ(last[1].hostname, "w1");
   EXPECT_EQ(last[3].hostname, "");
 }
@@ -105,8 +123,8 @@ TEST_F(EventPackerTest, NeverSendsAWorkersEventInAListAndKeepsTheOrder) {
 TEST_F(EventPackerTest, SendsOneAMessageIfAskedTo) {
   options.format = AmqpFormat::single;
   const std::string online = worker_event("online", "w1");
-  EXPECT_EQ(pack({{"task.a", "{1}"}, {"task.b", "{2}"}, {"worker.online", online}}),
-            "task.a {1}\ntask.b {2}\nworker.online " + online + "\n");
+  EXPECT_EQ(pack({{"task.started", "{1}"}, {"task.failed", "{2}"}, {"worker.online", online}}),
+            "task.started {1}\ntask.failed {2}\nworker.online " + online + "\n");
   EXPECT_EQ(last[0].message_id, "7:1");
   EXPECT_EQ(last[2].message_id, "7:3");
 }
@@ -120,7 +138,7 @@ TEST_F(EventPackerTest, LeavesOutWhatNobodyWants) {
 TEST_F(EventPackerTest, GoesOnInTheMiddleOfABatch) {
   from = {{7}, {2}};
   passed_over = 1;
-  EXPECT_EQ(pack({{"task.a", "{1}"}, {"task.a", "{2}"}}), "task.multi [{2}]\n");
+  EXPECT_EQ(pack({{"task.started", "{1}"}, {"task.started", "{2}"}}), "task.multi [{2}]\n");
   EXPECT_EQ(last.front().begin.sequence, Sequence{2});
 }
 
@@ -205,9 +223,10 @@ TEST_F(EventPackerTest, SendsElectionsWithTheirQuorum) {
 
 TEST_F(EventPackerTest, SendsNoWorkersEventsIfSo) {
   options.worker_events = WorkerEvents::none;
-  EXPECT_EQ(
-      pack({{"task.a", "{1}"}, {"worker.online", worker_event("online", "w1")}, {"task.a", "{2}"}}),
-      "task.multi [{1},{2}]\n")
+  EXPECT_EQ(pack({{"task.started", "{1}"},
+                  {"worker.online", worker_event("online", "w1")},
+                  {"task.started", "{2}"}}),
+            "task.multi [{1},{2}]\n")
       << "nor does one cut a list";
 }
 

@@ -52,8 +52,13 @@ TEST(WorkerEvent, RefusesWhatGossipReadsUnguarded) {
   EXPECT_EQ(wrong("worker.heartbeat", R"({"type": "worker-heartbeat", "timestamp": 1})"),
             "has no hostname");
   EXPECT_EQ(wrong("worker.online", with("a", "1")), "its type is not its key's");
-  EXPECT_EQ(wrong("worker.heartbeat", with("hostname", "null")), "hostname is not a text");
-  EXPECT_EQ(wrong("worker.heartbeat", with("hostname", R"("")")), "hostname is not a text");
+  EXPECT_EQ(wrong("worker.heartbeat", with("hostname", "null")),
+            "hostname is not a text of 255 bytes at most");
+  EXPECT_EQ(wrong("worker.heartbeat", with("hostname", R"("")")),
+            "hostname is not a text of 255 bytes at most");
+  EXPECT_EQ(wrong("worker.heartbeat", with("hostname", '"' + std::string(256, 'h') + '"')),
+            "hostname is not a text of 255 bytes at most");
+  EXPECT_EQ(wrong("worker.heartbeat", with("hostname", '"' + std::string(255, 'h') + '"')), "");
   EXPECT_EQ(wrong("worker.heartbeat", with("timestamp", R"("now")")), "timestamp is not a number");
   EXPECT_EQ(wrong("worker.heartbeat", with("clock", "null")), "clock is not a whole number");
   EXPECT_EQ(wrong("worker.heartbeat", with("clock", "1.5")), "clock is not a whole number");

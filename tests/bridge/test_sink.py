@@ -174,6 +174,7 @@ def test_events_for_which_nobody_is_bound_are_counted(start_sink, client, exchan
     assert len(mailbox.await_events(1)) == 1
     assert settled(relay, exchange, 2)[1] == 1
     assert relay.metric(DROPPED, sink="amqp", reason="unroutable") == 1
+    assert relay.log_lines(f"no queue is bound to '{exchange}' by 'task.received'")
 
 
 @pytest.fixture
@@ -212,6 +213,72 @@ def test_what_a_full_queue_refuses_is_published_again(start_sink, client, exchan
     got = take_five(client, small_queue)
     assert sorted(got) == [f"task-{n}" for n in range(5)]
     assert settled(relay, exchange, 5)[1] == 5
+
+
+def test_a_full_queue_costs_the_one_beside_it_little(start_sink, client, exchange, send,
+                                                     small_queue):
+    """A nack does not say which of them refused: both get what is published again."""
+    healthy = client.listen(exchange)
+    relay = start_sink(format="single", tries_max=3)
+    send(relay, *[task(n) for n in range(10)])
+    until(lambda: "refuses" in relay.get("/readyz")[1],
+          lambda: f"it says that it is refused: {relay.get('/readyz')[1]}")
+    assert relay.get("/healthz")[0] == 200
+    assert relay.metric("xylem_amqp_refused_messages") > 0
+    began = relay.metric("xylem_uptime_seconds")
+    assert settled(relay, exchange, 10)[1] == 2
+    assert relay.metric("xylem_uptime_seconds") - began > 1, "it waits longer every time"
+    assert relay.metric(DROPPED, sink="amqp", reason="refused") == 8
+    times = [[one["uuid"] for one in healthy.await_events(26)].count(f"task-{n}")
+             for n in range(10)]
+    assert sorted(times) == [1, 1] + [3] * 8
+    await_ready(relay)
+    assert relay.log_lines("refused a message (nack)")
+    assert relay.log_lines("a message was refused 3 times and is let go of")
+
+
+def test_what_is_new_goes_on_while_a_full_queue_refuses(start_sink, client, exchange, send):
+    client.exchange(exchange)
+    full = client.channel.queue_declare(f"full.{exchange}", arguments={
+        "x-max-length": 1, "x-overflow": "reject-publish"}).queue
+    client.channel.queue_bind(full, exchange, "task.failed")
+    healthy = client.listen(exchange, "task.received")
+    relay = start_sink(format="single", window_messages=100)
+    send(relay, *[task(n, "task-failed") for n in range(50)])
+    until(lambda: relay.metric("xylem_amqp_refused_messages") == 49, "they are refused")
+    send(relay, *[task(n) for n in range(300)])
+    healthy.await_events(300)
+    assert relay.metric("xylem_amqp_refused_messages") == 49
+    until(lambda: ledger(relay, exchange)[1] == 301, "they are confirmed")
+    assert ledger(relay, exchange)[4] == 49, "the others are held, also over a stop"
+
+
+def test_what_is_for_a_queue_that_is_deleted_waits_until_it_is_back(start_bridge, client, exchange,
+                                                                   send):
+    queue = f"gone.{exchange}"
+    client.channel.queue_declare(queue, durable=True, auto_delete=False)
+    relay = start_bridge({"amqp_sink.queue": queue, "amqp_sink.format": "single"})
+    send(relay, task(1))
+    assert settled(relay, queue, 1)[1] == 1
+    client.channel.queue_delete(queue)
+    send(relay, task(2))
+    until(lambda: f"there is no queue '{queue}'" in relay.get("/readyz")[1], "it is missed")
+    assert relay.log_lines("is gone: the broker says 312 NO_ROUTE")
+    client.channel.queue_declare(queue, durable=True, auto_delete=False)
+    assert settled(relay, queue, 2)[1] == 2
+
+
+def test_monitors_that_are_bound_by_a_key_get_what_celery_sends_under_it(start_sink, client,
+                                                                        exchange, send):
+    """A client's task-sent and what a task says of itself are in no list, at Celery's."""
+    mailboxes = [client.listen(exchange, key) for key in ("task.sent", "task.progress")]
+    lists = client.listen(exchange, "task.multi")
+    relay = start_sink()
+    send(relay, [task(1, "task-sent"), task(1), task(1, "task-progress", done=0.5), task(1)])
+    for mailbox in mailboxes:
+        assert len(mailbox.await_events(1)) == 1
+    assert [one["type"] for one in lists.await_events(2)] == ["task-received"] * 2
+    assert settled(relay, exchange, 4)[1] == 4
 
 
 def test_what_was_not_confirmed_outlives_a_kill(start_relay, client, exchange, send, small_queue,

@@ -63,7 +63,8 @@ def test_the_taps_page_says_who_receives_what(relay, push, stream):
         "accepted": 2, "delivered": 1, "filtered": 1, "held": 0, "balances": True,
         "dropped": dict.fromkeys(["overflow_oldest", "overflow_newest", "disconnected",
                                   "subscriber_full", "stopping", "spool_quota", "spool_damaged",
-                                  "too_large", "stale", "unroutable", "invalid"], 0)}
+                                  "too_large", "stale", "unroutable", "invalid",
+                                  "refused"], 0)}
 
 
 @pytest.mark.parametrize("host, status", [
