@@ -41,11 +41,37 @@ def broker(certificates):
         yield made
 
 
+class Breakable:
+    """A broker for tests that break it and mend it again, one after the other. Behind one that
+    failed comes another."""
+
+    def __init__(self):
+        self._broker = None
+
+    def whole(self):
+        if self._broker is None:
+            self._broker = RabbitMQ().__enter__()
+        return self._broker
+
+    def close(self):
+        if self._broker is not None:
+            self._broker.close()
+            self._broker = None
+
+
+@pytest.fixture(scope="module")
+def breakable():
+    made = Breakable()
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def own_broker():
-    """For a test that breaks it."""
-    with RabbitMQ() as made:
-        yield made
+def own_broker(request, breakable):
+    """For a test that breaks it, and has mended it if it passes."""
+    yield breakable.whole()
+    if getattr(request.node, "has_failed", False):
+        breakable.close()
 
 
 @pytest.fixture

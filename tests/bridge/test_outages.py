@@ -14,23 +14,24 @@ from outage import Flow
 from plain_clients import Push
 from waiting import until
 
-PAUSE_SECONDS = float(os.environ.get("XYLEM_BRIDGE_PAUSE", "30"))
+PAUSE_SECONDS = float(os.environ.get("XYLEM_BRIDGE_PAUSE", "20"))
 RATE = 500  # task events a second
 RECOVERY_SECONDS = 5.0
 STUCK_SECONDS = 15.0
-USER, PASSWORD = "bridge", "first"
+PASSWORD = "first"
 
 
 @pytest.fixture
 def flow(own_broker, start_bridge, context, exchange, start_dump):
-    own_broker.ctl("add_user", USER, PASSWORD)
-    own_broker.ctl("set_permissions", USER, ".*", ".*", ".*")
+    user = exchange  # each test's own
+    own_broker.ctl("add_user", user, PASSWORD)
+    own_broker.ctl("set_permissions", user, ".*", ".*", ".*")
     relay = start_bridge(
         {"amqp_sink.exchange": exchange, "amqp_sink.format": "single", "amqp.heartbeat": "5s"},
-        url=f"amqp://{USER}:{PASSWORD}@127.0.0.1:{own_broker.port}//")
+        url=f"amqp://{user}:{PASSWORD}@127.0.0.1:{own_broker.port}//")
     dump = start_dump(relay, "watch", "task.#")
     made = Flow(context, relay, own_broker, exchange, RATE)
-    made.dump = dump
+    made.dump, made.user = dump, user
     made.await_flow("at first")
     yield made
     made.stop()
@@ -113,22 +114,22 @@ def exchange_deleted(flow):
 
 
 def permission_taken(flow):
-    flow.broker.ctl("clear_permissions", USER)
-    flow.broker.ctl("close_all_user_connections", USER, "an operator")
+    flow.broker.ctl("clear_permissions", flow.user)
+    flow.broker.ctl("close_all_user_connections", flow.user, "an operator")
     says(flow, "access")
-    flow.broker.ctl("set_permissions", USER, ".*", ".*", ".*")
+    flow.broker.ctl("set_permissions", flow.user, ".*", ".*", ".*")
 
 
 def password_changed(flow):
-    flow.broker.ctl("change_password", USER, "second")
-    flow.broker.ctl("close_all_user_connections", USER, "an operator")
+    flow.broker.ctl("change_password", flow.user, "second")
+    flow.broker.ctl("close_all_user_connections", flow.user, "an operator")
     says(flow, "403 ACCESS_REFUSED")
-    flow.broker.ctl("change_password", USER, PASSWORD)
+    flow.broker.ctl("change_password", flow.user, PASSWORD)
 
 
 def connection_closed(flow):
     before = flow.relay.metric("xylem_amqp_connections_total", bridge="sink")
-    flow.broker.ctl("close_all_user_connections", USER, "an operator")
+    flow.broker.ctl("close_all_user_connections", flow.user, "an operator")
     until(lambda: flow.relay.metric("xylem_amqp_connections_total", bridge="sink") > before,
           "it connects again")
 
@@ -173,6 +174,7 @@ def test_a_message_that_the_broker_never_takes_is_let_go_of(own_broker, start_br
         made.beats += 1  # the one that is not numbered as the others are
         figures = made.finish()
         assert figures["lost"] == 0
+        own_broker.ctl("eval", "application:set_env(rabbit, max_message_size, 134217728).")
         assert relay.metric("xylem_tap_dropped_events_total", **too_large) == 1
         assert relay.log_lines("406")
     finally:
