@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -68,8 +69,9 @@ HostLookup::HostLookup() = default;
 
 // What cannot be called back is left to the C library, which writes to it when the answer comes.
 HostLookup::~HostLookup() {
-  if (!asked_ || ::gai_error(&asked_->request) != EAI_INPROGRESS) return;
-  if (::gai_cancel(&asked_->request) == EAI_NOTCANCELED) static_cast<void>(asked_.release());
+  if (asked_ && ::gai_cancel(&asked_->request) == EAI_NOTCANCELED) {
+    static_cast<void>(asked_.release());
+  }
 }
 
 Result<std::vector<HostAddress>> HostLookup::find(const std::string& host, int port,
@@ -94,6 +96,9 @@ Result<std::vector<HostAddress>> HostLookup::find(const std::string& host, int p
                 fmt::format("cannot look {} up: no name server has answered for {:.3g} s", host,
                             seconds_of(patience)));
   }
+  // It knows questions by where they are, and forgets one a moment after its answer: another in the
+  // same place would be taken for it.
+  while (::gai_cancel(&asked_->request) == EAI_NOTCANCELED) ::sched_yield();
   const std::unique_ptr<Question> answered = std::move(asked_);
   if (answer != 0) {
     const std::string words = answer == EAI_SYSTEM ? errno_words(errno) : ::gai_strerror(answer);

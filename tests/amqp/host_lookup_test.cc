@@ -19,6 +19,15 @@ TEST(HostLookup, FindsWhatIsANumberAlready) {
   EXPECT_EQ(lookup.find("::1", 5671, kPatience)->front().text(), "[::1]:5671");
 }
 
+TEST(HostLookup, KeepsQuestionsApartThatFollowEachOther) {
+  HostLookup lookup;
+  for (int port = 1; port <= 1000; ++port) {
+    const auto found = lookup.find("127.0.0.1", port, kPatience);
+    ASSERT_TRUE(found) << port << ": " << found.error().message;
+    ASSERT_EQ(found->front().port, port);
+  }
+}
+
 TEST(HostLookup, AnswersTheNextTimeWhatItHadNoTimeFor) {
   HostLookup lookup;
   const auto hurried = lookup.find("127.0.0.1", 1, Duration(0));
