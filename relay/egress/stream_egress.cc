@@ -209,8 +209,9 @@ void StreamEgress::on_hello(const std::string& peer, const Hello& hello, Instant
   Subscriber& subscriber = *made;
   const std::string label =
       subscriber.session.name().empty() ? "(unnamed)" : subscriber.session.name();
-  subscriber.entry = board_.add(label, subscriber.session.filter().name(),
-                                std::string(name_of(subscriber.session.overflow())));
+  subscriber.entry =
+      board_.add(label, subscriber.session.filter().name(),
+                 std::string(name_of(subscriber.session.overflow())), clock_.wall_us());
   begin_behind(subscriber, hello);
   subscribers_.emplace(peer, std::move(made));
   XYLEM_LOG(info, "stream subscriber '{}' wants {} ({})", label,
@@ -345,7 +346,7 @@ StreamEgress::Subscribers::iterator StreamEgress::remove(Subscribers::iterator a
   static_cast<void>(subscriber.tap.abandon(DropReason::disconnected));
   subscriber.entry->figures.publish(
       {subscriber.tap.ledger(), 0, subscriber.tap.delivered_bytes(), 0});
-  board_.retire(subscriber.entry);
+  board_.retire(subscriber.entry, clock_.wall_us());
   return subscribers_.erase(at);
 }
 

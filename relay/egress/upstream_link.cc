@@ -65,6 +65,7 @@ std::uint64_t UpstreamLink::settle() {
 
 std::deque<UpstreamLink::UnderWay> UpstreamLink::abandon(SourceId source) {
   source_ = source;
+  resent_before_ += sender_.resent();
   sender_ = AckedSender(window_);
   first_under_way_ = {1};
   link_.begin_anew(source);

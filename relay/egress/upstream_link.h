@@ -64,7 +64,8 @@ class UpstreamLink final : AckedLink::Store {
   [[nodiscard]] const AckedLink& link() const { return link_; }
   [[nodiscard]] const std::string& address() const { return address_; }
   [[nodiscard]] SourceId source() const { return source_; }
-  [[nodiscard]] std::uint64_t resent() const { return sender_.resent(); }
+  // Of its whole life, whatever the source was called.
+  [[nodiscard]] std::uint64_t resent() const { return resent_before_ + sender_.resent(); }
 
  private:
   [[nodiscard]] BatchRef batch(BatchNumber number) override;
@@ -79,6 +80,7 @@ class UpstreamLink final : AckedLink::Store {
       under_way_;  // from the first that is not acknowledged; bounded by the window
   BatchNumber first_under_way_;
   std::uint64_t refused_events_ = 0;
+  std::uint64_t resent_before_ = 0;  // by the senders that abandon() has replaced
 };
 
 }  // namespace xylem

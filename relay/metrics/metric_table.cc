@@ -41,6 +41,18 @@ constexpr std::array<MetricInfo, kMetricCount> kTable{{
     {Metric::ring_batches, "xylem_ring_batches", gauge, "Batches in a ring now.", "ring"},
     {Metric::ring_capacity, "xylem_ring_capacity_batches", gauge, "Batches a ring can hold.",
      "ring"},
+    {Metric::sink_accepted, "xylem_sink_accepted_events_total", counter,
+     "Events offered to a sink's taps, each tap counted, those that are gone too.", "sink"},
+    {Metric::sink_delivered, "xylem_sink_delivered_events_total", counter,
+     "Events handed to the connections of a sink's taps.", "sink"},
+    {Metric::sink_filtered, "xylem_sink_filtered_events_total", counter,
+     "Events that the filters of a sink's taps did not want.", "sink"},
+    {Metric::sink_dropped, "xylem_sink_dropped_events_total", counter,
+     "Events that a sink's taps wanted and did not get, by reason.", "sink, reason"},
+    {Metric::sink_held, "xylem_sink_held_events", gauge, "Events waiting in a sink's taps.",
+     "sink"},
+    {Metric::sink_delivered_bytes, "xylem_sink_delivered_bytes_total", counter,
+     "Bytes handed to the connections of a sink's taps.", "sink"},
     {Metric::tap_accepted, "xylem_tap_accepted_events_total", counter,
      "Events offered to a tap: delivered + filtered + dropped + held.", "sink, tap"},
     {Metric::tap_delivered, "xylem_tap_delivered_events_total", counter,
@@ -144,7 +156,22 @@ std::string documented_metrics() {
   std::string page =
       "# Metrics\n\nWhat `/metrics` says. Generated from `relay/metrics/metric_table.cc`; a test "
       "compares.\n"
-      "For every tap, at any time: accepted = delivered + filtered + dropped + held.\n\n"
+      "For every tap and every sink, at any time: accepted = delivered + filtered + dropped + "
+      "held.\n\n"
+      "A counter only rises for as long as its series is shown. For sums and rates take "
+      "`xylem_sink_*`:\n"
+      "it holds all of a sink's taps, also those that are gone. `xylem_tap_*` says who they "
+      "are:\n\n"
+      "| label | values |\n|---|---|\n"
+      "| sink | `publish`, `stream`, `spool`, `upstream`, `amqp` |\n"
+      "| tap | stream: the subscriber's name, `(unnamed)` without one; publish: `publish`; spool: "
+      "`log`; upstream and amqp: where they connect to |\n"
+      "| reason | of `dropped`: why a tap let go of events; of `refused`: see docs/protocol.md "
+      "|\n\n"
+      "Taps of one name share a series. It is shown for ten minutes after the last of them has "
+      "left,\n"
+      "and goes on if one comes back. Of each sink 64 names are shown; those beyond share "
+      "`(others)`.\n\n"
       "| name | type | labels | meaning |\n|---|---|---|---|\n";
   for (const MetricInfo& info : kTable) {
     page +=

@@ -30,6 +30,12 @@ enum class Metric : std::uint8_t {
   pipeline_stalls,
   ring_batches,
   ring_capacity,
+  sink_accepted,
+  sink_delivered,
+  sink_filtered,
+  sink_dropped,
+  sink_held,
+  sink_delivered_bytes,
   tap_accepted,
   tap_delivered,
   tap_filtered,
@@ -76,7 +82,7 @@ enum class Metric : std::uint8_t {
   agent_missed_wakeups,
   reloads,
 };
-inline constexpr std::size_t kMetricCount = 63;
+inline constexpr std::size_t kMetricCount = 69;
 
 enum class MetricType : std::uint8_t { counter, gauge };
 

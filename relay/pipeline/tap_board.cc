@@ -19,20 +19,38 @@ void add_to(TapFigures& sum, const TapFigures& more) {
 
 }  // namespace
 
-std::shared_ptr<TapEntry> TapBoard::add(std::string name, std::string filter,
-                                        std::string overflow) {
+std::shared_ptr<TapEntry> TapBoard::add(std::string name, std::string filter, std::string overflow,
+                                        std::int64_t now_us) {
   auto entry = std::make_shared<TapEntry>();
   entry->name = std::move(name);
   entry->filter = std::move(filter);
   entry->overflow = std::move(overflow);
   const std::lock_guard lock(mutex_);
+  entry->series = series_for(entry->name, now_us);
+  ++series_[entry->series].present;
   entries_.push_back(entry);
   return entry;
 }
 
-void TapBoard::retire(const std::shared_ptr<TapEntry>& entry) {
+const std::string& TapBoard::series_for(const std::string& name, std::int64_t now_us) {
+  static const std::string kOthers = "(others)";
+  // One that may have been shown at the last scrape must not begin anew at the next.
+  const std::int64_t unseen_since_us = now_us - kSeriesKeptUs;
+  std::erase_if(series_, [&](const auto& named) {
+    return named.first != kOthers && named.first != name && named.second.is_over(unseen_since_us);
+  });
+  const std::size_t names = series_.size() - series_.count(kOthers);
+  return series_.contains(name) || names < kTapsShown ? name : kOthers;
+}
+
+void TapBoard::retire(const std::shared_ptr<TapEntry>& entry, std::int64_t now_us) {
   const std::lock_guard lock(mutex_);
-  add_to(gone_, entry->figures.read());
+  const TapFigures last = entry->figures.read();
+  Series& series = series_[entry->series];
+  add_to(series.gone, last);
+  --series.present;
+  series.left_at_us = now_us;
+  add_to(gone_, last);
   any_gone_ = true;
   std::erase(entries_, entry);
 }
@@ -47,15 +65,28 @@ std::vector<TapBoard::Row> TapBoard::rows() const {
   return rows;
 }
 
-void TapBoard::sample(Samples& samples, std::int64_t now_us) const {
-  std::map<std::string, TapFigures> by_label;  // subscribers may share a name; their sum is shown
-  for (const Row& row : rows()) {
-    const bool own_label = by_label.size() < kTapsShown || by_label.contains(row.name);
-    add_to(by_label[own_label ? row.name : "(others)"], row.figures);
+std::map<std::string, TapFigures> TapBoard::by_series(std::int64_t now_us) const {
+  std::map<std::string, TapFigures> sums;
+  for (const auto& [name, series] : series_) {
+    if (!series.is_over(now_us)) add_to(sums[name], series.gone);
   }
-  for (const auto& [name, figures] : by_label) {
-    const auto add = [&](Metric metric, double value) {
-      samples.push_back({metric, value, {{"sink", sink_}, {"tap", name}}});
+  for (const auto& entry : entries_) add_to(sums[entry->series], entry->figures.read());
+  return sums;
+}
+
+void TapBoard::sample(Samples& samples, std::int64_t now_us) const {
+  std::map<std::string, TapFigures> shown;
+  TapFigures sum;
+  {
+    const std::lock_guard lock(mutex_);
+    shown = by_series(now_us);
+    sum = gone_;
+    for (const auto& entry : entries_) add_to(sum, entry->figures.read());
+  }
+  sample_sink(samples, sum);
+  for (const auto& [name, figures] : shown) {
+    const auto add = [&, &tap = name](Metric metric, double value) {
+      samples.push_back({metric, value, {{"sink", sink_}, {"tap", tap}}});
     };
     const Ledger& ledger = figures.ledger;
     add(Metric::tap_accepted, static_cast<double>(ledger.accepted));
@@ -73,6 +104,23 @@ void TapBoard::sample(Samples& samples, std::int64_t now_us) const {
                           {"tap", name},
                           {"reason", std::string(name_of(static_cast<DropReason>(i)))}}});
     }
+  }
+}
+
+void TapBoard::sample_sink(Samples& samples, const TapFigures& sum) const {
+  const auto add = [&](Metric metric, std::uint64_t value) {
+    samples.push_back({metric, static_cast<double>(value), {{"sink", sink_}}});
+  };
+  add(Metric::sink_accepted, sum.ledger.accepted);
+  add(Metric::sink_delivered, sum.ledger.delivered);
+  add(Metric::sink_filtered, sum.ledger.filtered);
+  add(Metric::sink_held, sum.ledger.held);
+  add(Metric::sink_delivered_bytes, sum.delivered_bytes);
+  for (std::size_t i = 0; i < kDropReasonCount; ++i) {
+    samples.push_back(
+        {Metric::sink_dropped,
+         static_cast<double>(sum.ledger.dropped[i]),
+         {{"sink", sink_}, {"reason", std::string(name_of(static_cast<DropReason>(i)))}}});
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -24,6 +25,7 @@ struct TapEntry {
   std::string filter;
   std::string overflow;
   Published<TapFigures> figures;
+  std::string series;  // the tap label under which /metrics counts it
 };
 
 // The taps of one sink as others may see them. The sink adds and retires entries when subscribers
@@ -33,10 +35,14 @@ class TapBoard {
  public:
   explicit TapBoard(std::string sink) : sink_(std::move(sink)) {}
 
-  // Sink thread.
-  std::shared_ptr<TapEntry> add(std::string name, std::string filter, std::string overflow);
-  // Its last figures go into the sum of the taps that are gone.
-  void retire(const std::shared_ptr<TapEntry>& entry);
+  // How long /metrics shows a name that no tap has any more.
+  static constexpr std::int64_t kSeriesKeptUs = 10LL * 60 * 1'000'000;
+
+  // Sink thread. `now_us` is the wall clock in microseconds; taps that stay need none.
+  std::shared_ptr<TapEntry> add(std::string name, std::string filter, std::string overflow,
+                                std::int64_t now_us = 0);
+  // REQUIRES that its last figures are published.
+  void retire(const std::shared_ptr<TapEntry>& entry, std::int64_t now_us);
 
   // Any thread.
   struct Row {
@@ -47,15 +53,30 @@ class TapBoard {
     TapFigures figures;
   };
   [[nodiscard]] std::vector<Row> rows() const;  // the present ones, then "(gone)" if any left
-  // Taps beyond kTapsShown are summed under one label, so that subscribers cannot flood the
-  // metrics.
+  // What the sink's taps have counted, those that are gone too, as a whole and by name. A counter
+  // only rises for as long as its series is shown: taps of one name share a series, which goes on
+  // when they leave and come back, and ends some time after the last of them. Names beyond
+  // kTapsShown share "(others)", so that subscribers cannot flood the metrics.
   void sample(Samples& samples, std::int64_t now_us) const;
 
  private:
   static constexpr std::size_t kTapsShown = 64;
+  struct Series {
+    TapFigures gone;  // what its former taps counted
+    std::size_t present = 0;
+    std::int64_t left_at_us = 0;  // when the last tap left, if none is present
+    [[nodiscard]] bool is_over(std::int64_t now_us) const {
+      return present == 0 && now_us - left_at_us > kSeriesKeptUs;
+    }
+  };
+  [[nodiscard]] const std::string& series_for(const std::string& name, std::int64_t now_us);
+  [[nodiscard]] std::map<std::string, TapFigures> by_series(std::int64_t now_us) const;
+  void sample_sink(Samples& samples, const TapFigures& sum) const;
+
   std::string sink_;
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<TapEntry>> entries_;
+  std::map<std::string, Series> series_;  // kTapsShown and "(others)" at most
   TapFigures gone_;
   bool any_gone_ = false;
 };

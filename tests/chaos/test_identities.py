@@ -76,7 +76,7 @@ def test_Z6_a_second_subscriber_with_an_identity_gets_nothing_of_the_firsts(rela
     Push(context, relay.push).event("task-sent", n=1)
     assert wire_frames.events_in(first.receive())[1][0][1] == b"task.sent"
     assert second.receive(QUIET_S) in (None, b"")
-    assert ("stream", "second") not in relay.metrics().taps()
+    assert ("stream", "second") not in relay.taps()
 
 
 def test_Z6_who_speaks_for_a_source_from_elsewhere_ends_what_was_there(relay):

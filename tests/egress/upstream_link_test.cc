@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "relay/codec/batch_codec.h"
 #include "tests/doubles/batches.h"
 #include "tests/doubles/manual_clock.h"
 #include "tests/doubles/sockets.h"
@@ -63,6 +64,48 @@ TEST_F(UpstreamLinkTest, GivesUpWhatIsUnderWayAndBeginsAnew) {
   EXPECT_EQ(link.next_number(), BatchNumber{1});
   EXPECT_EQ(link.source(), SourceId{96});
   EXPECT_EQ(link.settle(), 0u);
+}
+
+// A counter that fell would be taken for a relay's restart.
+TEST_F(UpstreamLinkTest, CountsWhatItSentAgainOverAllItsNames) {
+  Socket relay(context, SocketKind::router, {});
+  ASSERT_TRUE(relay.bind(folder.ipc("nobody")));
+  std::string peer;
+  // Works until a frame has come to the relay, and says whether that is a batch.
+  const auto next_is_batch = [&] {
+    Frame frame;
+    while (!relay.receive(frame)) {
+      static_cast<void>(link.do_work(clock.now()));
+      pollfd wait{relay.fd(), POLLIN, 0};
+      if (!relay.readable()) ::poll(&wait, 1, 10);
+    }
+    peer = frame.text();
+    EXPECT_TRUE(relay.receive(frame));
+    return is_batch_frame(frame.bytes());
+  };
+  const auto say = [&](const Control& control) {
+    Frame identity{std::string_view(peer)};
+    ASSERT_EQ(relay.send(identity, true), SendOutcome::sent);
+    Frame frame(write_control(control));
+    ASSERT_EQ(relay.send(frame), SendOutcome::sent);
+  };
+  SourceWelcome welcome;
+  welcome.session = 3;
+  welcome.acked = {4};
+  welcome.window_bytes = 1 << 20;
+  welcome.frame_bytes_max = 1 << 20;
+  offer(5);
+  EXPECT_FALSE(next_is_batch()) << "a Hello";
+  say(welcome);
+  EXPECT_TRUE(next_is_batch());
+  EXPECT_EQ(link.resent(), 0u);
+  say(Bye{ByeReason::unknown_session, "say Hello first"});
+  EXPECT_FALSE(next_is_batch()) << "a Hello";
+  say(welcome);
+  EXPECT_TRUE(next_is_batch());
+  EXPECT_EQ(link.resent(), 1u);
+  static_cast<void>(link.abandon({96}));
+  EXPECT_EQ(link.resent(), 1u);
 }
 
 }  // namespace

@@ -52,6 +52,7 @@ class Metrics:
         return int(sum(found)) if all(value == int(value) for value in found) else sum(found)
 
     def taps(self):
+        """Those with a series, also of taps that left lately."""
         return {(labels["sink"], labels["tap"]) for name, labels, _ in self.samples
                 if name == "xylem_tap_accepted_events_total"}
 
@@ -114,7 +115,7 @@ class Relay:
         return [line for line in self.log().splitlines() if all(part in line for part in parts)]
 
     def get(self, path, headers=None, method="GET", body=None):
-        host, port = self.http.removeprefix("http://").rsplit(":", 1)
+        host, port = self.http.removeprefix("http://").replace("*", "127.0.0.1").rsplit(":", 1)
         connection = http.client.HTTPConnection(host, int(port), timeout=10)
         try:
             connection.request(method, path, body, {"Connection": "close", **(headers or {})})
@@ -137,6 +138,13 @@ class Relay:
     def refused(self, reason):
         return self.metric("xylem_source_refused_total", reason=reason)
 
+    def taps(self):
+        """What each present tap was offered, by (sink, name)."""
+        status, body = self.get("/api/taps")
+        assert status == 200
+        return {(row["sink"], row["name"]): row["ledger"]["accepted"]
+                for row in json.loads(body)["taps"] if row["name"] != "(gone)"}
+
     def await_accepted(self, events, seconds=30):
         until(lambda: self.accepted() >= events, f"{events} events are accepted", seconds)
         assert self.accepted() == events
@@ -146,7 +154,7 @@ class Relay:
               f"{messages} messages have come")
 
     def await_subscriber(self, *names):
-        until(lambda: {("stream", name) for name in names} <= self.metrics().taps(),
+        until(lambda: {("stream", name) for name in names} <= self.taps().keys(),
               f"the stream has the subscribers {names}")
         if self.metric("xylem_pipeline_events_total") == 0:
             self.from_the_start |= {("stream", name) for name in names}
@@ -164,7 +172,8 @@ class Relay:
             assert not now.unbalanced(), now.unbalanced()
             figures["sources"] = now.sum("xylem_source_accepted_events_total")
             figures["pipeline"] = now.sum("xylem_pipeline_events_total")
-            figures.update({tap: now.ledger(*tap)[0] for tap in self.from_the_start & now.taps()})
+            figures.update({tap: accepted for tap, accepted in self.taps().items()
+                            if tap in self.from_the_start})
             return len(set(figures.values())) == 1
         until(agree, lambda: f"sources, pipeline and taps agree: {figures}\n{self.log()}")
 

@@ -165,7 +165,7 @@ def test_after_the_bye_for_a_malformed_frame_the_session_is_over(push, stream, r
     client.open(name="broken")
     client.socket.send(b"nonsense")
     assert client.bye()[0] == "refused"
-    until(lambda: ("stream", "broken") not in relay.metrics().taps(), "Bye was the last word", 2)
+    until(lambda: ("stream", "broken") not in relay.taps(), "Bye was the last word", 2)
 
 
 def test_a_frame_that_only_the_relay_sends_is_refused_and_counted(stream, relay):
@@ -233,7 +233,7 @@ def test_a_subscriber_that_says_nothing_is_let_go_after_the_idle_timeout(start_r
     quiet = StreamClient(context, relay.stream)
     quiet.open(name="quiet")
     assert quiet.bye()[0] == "silent"
-    until(lambda: ("stream", "quiet") not in relay.metrics().taps(), "its tap is retired", 2)
+    until(lambda: ("stream", "quiet") not in relay.taps(), "its tap is retired", 2)
     until(lambda: relay.metric("xylem_stream_subscribers") == 0, "it is not counted any more", 2)
 
 
