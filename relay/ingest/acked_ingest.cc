@@ -261,8 +261,9 @@ void AckedIngest::refuse_frame(const std::string& peer, Refusal why, const Frame
 void AckedIngest::on_refused(Refusal why, std::string_view key, std::size_t bytes) {
   const std::string from = at_hand_->peer_address();
   log_.warn(fmt::format("acked {} {}", name_of(why), from),
-            fmt::format("acked refused {} bytes under key '{}' from {}: {}", bytes, printable(key),
-                        from.empty() ? "a local socket" : from, name_of(why)));
+            fmt::format("acked refused {} bytes under key '{}' from {}; expected {}: {}", bytes,
+                        printable(key), from.empty() ? "a local socket" : from,
+                        admission_.expected(why), name_of(why)));
 }
 
 bool AckedIngest::has_work() {

@@ -1,8 +1,11 @@
 #include "relay/ingest/admission.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 
+#include "relay/base/log.h"
 #include "relay/codec/batch_codec.h"
 #include "relay/codec/batch_split.h"
 #include "relay/event/routing_key.h"
@@ -35,6 +38,39 @@ Admission::Admission(const Options& options, Refused& refused, Outlet& outlet)
 void Admission::refuse(Refusal why, std::string_view key, std::size_t bytes) {
   figures_.refuse(why);
   refused_.on_refused(why, key, bytes);
+}
+
+std::string Admission::expected(Refusal why) const {
+  switch (why) {
+    case Refusal::bad_frames:
+    case Refusal::wrong_identifier:
+      return "two frames, [routing key][JSON], or one that is a batch";
+    case Refusal::message_too_large:
+      return fmt::format("at most {} bytes (push.message_bytes_max)",
+                         options_.limits.message_bytes_max);
+    case Refusal::event_too_large:
+      return fmt::format("events of at most {} bytes (push.event_bytes_max)",
+                         options_.limits.event_bytes_max);
+    case Refusal::too_many_events:
+      return fmt::format("at most {} events in a list, {} in a batch", kEventsPerListMax,
+                         kEventsPerBatchMax);
+    case Refusal::malformed_json: return "JSON (RFC 8259)";
+    case Refusal::too_deep: return fmt::format("JSON at most {} deep", kJsonDepthMax);
+    case Refusal::invalid_utf8: return "UTF-8";
+    case Refusal::not_an_event: return "a JSON object with a type, or a list of them";
+    case Refusal::missing_type: return "a type that is a text and not empty";
+    case Refusal::duplicate_type: return "one type";
+    case Refusal::bad_key:
+      return fmt::format(
+          "a routing key of at most {} bytes and {} words, without control characters",
+          kRoutingKeyBytesMax, kKeyWordsMax);
+    case Refusal::key_mismatch:
+      return fmt::format("'{}', the key that the event's type makes, or none", printable(key_));
+    case Refusal::malformed_batch: return "a sound batch (docs/protocol.md §4)";
+    case Refusal::content_type: return "JSON or msgpack, not compressed";
+    case Refusal::loop: return "events that no relay has published";
+  }
+  return {};
 }
 
 // Leaves the event's key in key_, or says why it has none. `given` is the key frame, or empty.

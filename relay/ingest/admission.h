@@ -51,6 +51,9 @@ class Admission {
   // Hands over what was begun.
   void flush();
 
+  // What would have been taken instead, for people. Only while on_refused() runs.
+  [[nodiscard]] std::string expected(Refusal why) const;
+
   [[nodiscard]] const SourceFigures& figures() const { return figures_; }
   SourceFigures& figures() { return figures_; }
 

@@ -74,8 +74,9 @@ void PushIngest::take(Frame& first) {
 void PushIngest::on_refused(Refusal why, std::string_view key, std::size_t bytes) {
   const std::string peer = at_hand_->peer_address();
   log_.warn(fmt::format("push {} {}", name_of(why), peer),
-            fmt::format("push refused {} bytes under key '{}' from {}: {}", bytes, printable(key),
-                        peer.empty() ? "a local socket" : peer, name_of(why)));
+            fmt::format("push refused {} bytes under key '{}' from {}; expected {}: {}", bytes,
+                        printable(key), peer.empty() ? "a local socket" : peer,
+                        admission_.expected(why), name_of(why)));
 }
 
 void PushIngest::on_batch(std::unique_ptr<Batch> batch) { outbox_.push(std::move(batch)); }

@@ -42,6 +42,7 @@ class AdmissionTest : public ::testing::Test, public Admission::Refused, public 
 
   void on_refused(Refusal why, std::string_view key, std::size_t bytes) override {
     refused.append(name_of(why)).append(" ").append(key).append(" ");
+    expected = admission->expected(why);
     refused_bytes = bytes;
   }
   void on_batch(std::unique_ptr<Batch> batch) override { batches.push_back(std::move(batch)); }
@@ -49,6 +50,7 @@ class AdmissionTest : public ::testing::Test, public Admission::Refused, public 
   std::optional<Admission> admission;
   std::vector<std::unique_ptr<Batch>> batches;
   std::string refused;
+  std::string expected;
   std::size_t refused_bytes = 0;
 };
 
@@ -68,6 +70,24 @@ TEST_F(AdmissionTest, RefusesAKeyThatIsNotThatOfTheType) {
   EXPECT_EQ(refused, "key_mismatch task.failed key_mismatch task-sent ");
   EXPECT_EQ(counted(Refusal::key_mismatch), 2u);
   EXPECT_EQ(admitted(), "");
+}
+
+TEST_F(AdmissionTest, SaysWhichKeyTheTypeMakes) {
+  json("task-sent", event("task-sent"));
+  EXPECT_EQ(expected, "'task.sent', the key that the event's type makes, or none");
+}
+
+TEST_F(AdmissionTest, SaysThatJsonTakesTwoFrames) {
+  const std::string frame = event("task-sent");
+  admission->admit_batch(std::as_bytes(std::span(frame)));
+  EXPECT_EQ(refused, "wrong_identifier  ");
+  EXPECT_EQ(expected, "two frames, [routing key][JSON], or one that is a batch");
+}
+
+TEST_F(AdmissionTest, SaysForEveryRefusalWhatWouldHaveBeenTaken) {
+  for (std::size_t i = 0; i < kRefusalCount; ++i) {
+    EXPECT_NE(admission->expected(static_cast<Refusal>(i)), "") << i;
+  }
 }
 
 TEST_F(AdmissionTest, RefusesATypeThatMakesNoKey) {

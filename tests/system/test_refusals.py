@@ -66,6 +66,16 @@ def test_it_is_refused_counted_and_logged_and_its_neighbours_arrive(
     assert len(lines) == 1 and lines[0].endswith(reason) and "127.0.0.1" in lines[0]
 
 
+@pytest.mark.parametrize("frames, expected", [
+    ([b'{"type":"a"}'], "expected two frames, [routing key][JSON], or one that is a batch: "),
+    ([b"task-sent", b'{"type":"task-sent"}'],
+     "expected 'task.sent', the key that the event's type makes, or none: "),
+], ids=["json-in-one-frame", "type-for-key"])
+def test_the_log_says_what_was_expected(relay, push, frames, expected):
+    push.frames(*frames)
+    until(lambda: relay.log_lines("push refused", expected), lambda: relay.log())
+
+
 @pytest.mark.parametrize("reason, bad", [
     ("missing_type", b"{}"),
     ("duplicate_type", b'{"type":"a","type":"a"}'),
