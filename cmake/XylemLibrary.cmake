@@ -5,20 +5,22 @@
 # DEPENDS names the folders whose headers it may include; tests/tidy reads the same lines and holds
 # every #include against them. EXTERNAL names libraries that only this folder may include.
 
+# What is for building Xylem alone is not exported: who links the installed library has other flags.
 add_library(xylem_flags INTERFACE)
 target_compile_features(xylem_flags INTERFACE cxx_std_20)
-target_compile_options(xylem_flags INTERFACE
-  -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Wformat=2 -Werror
+set(private_flags -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Wformat=2 -Werror
   -fstack-protector-strong -fno-omit-frame-pointer)
 # GCC 12 sees overlaps in std::string that are not there (its bug 105329).
-target_compile_options(xylem_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+list(APPEND private_flags $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+target_compile_options(xylem_flags INTERFACE "$<BUILD_INTERFACE:${private_flags}>")
 target_include_directories(xylem_flags INTERFACE
   $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/xylem>)
 if(XYLEM_SANITIZE)
   target_compile_options(xylem_flags INTERFACE -fsanitize=${XYLEM_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(xylem_flags INTERFACE -fsanitize=${XYLEM_SANITIZE})
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
-  target_compile_options(xylem_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+  target_compile_options(xylem_flags INTERFACE
+    "$<BUILD_INTERFACE:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>")
 endif()
 install(TARGETS xylem_flags EXPORT xylem)
 
