@@ -26,4 +26,13 @@ namespace xylem {
   return overlong || surrogate || too_large ? 0 : length;
 }
 
+[[nodiscard]] inline bool is_utf8(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 }  // namespace xylem

@@ -38,7 +38,9 @@ bool AckedLink::open(Instant now) {
   auto made = Socket::open(socket_, context_, SocketKind::dealer, socket);
   if (made) made = socket_->connect(options_.relay);
   if (!made) {
-    refused(made.error().message, now);
+    refusal_ = made.error().message;
+    log_.warn(refusal_, fmt::format("source '{}': {}", printable(options_.name), refusal_));
+    back_off(now);
     return false;
   }
   fd_ = socket_->fd();
@@ -161,6 +163,10 @@ void AckedLink::refused(const std::string& why, Instant now) {
   refusal_ = why;
   log_.warn(why, fmt::format("{} says no to source '{}': {}", options_.relay.text(),
                              printable(options_.name), printable(why)));
+  back_off(now);
+}
+
+void AckedLink::back_off(Instant now) {
   backoff_ = std::clamp(backoff_ * 2, kRefusedWaitMin, kRefusedWaitMax);
   shut(now, backoff_);
 }

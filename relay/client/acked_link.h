@@ -66,7 +66,7 @@ class AckedLink {
   // A batch under way is larger: the relay came back with another limit. Nothing is sent until the
   // owner begins anew, with smaller ones.
   [[nodiscard]] bool is_too_narrow() const { return too_narrow_; }
-  // Why the relay said no, last; empty since it said Welcome.
+  // Why the relay said no, or there is no way to it, last; empty since it said Welcome.
   [[nodiscard]] const std::string& refusal() const { return refusal_; }
   [[nodiscard]] std::uint64_t connections() const { return connections_; }
 
@@ -82,6 +82,7 @@ class AckedLink {
   void on_control(const Control& control, Instant now);
   void on_bye(const Bye& bye, Instant now);
   void refused(const std::string& why, Instant now);
+  void back_off(Instant now);
   [[nodiscard]] std::size_t send_batches(Instant now);
 
   Options options_;

@@ -9,6 +9,7 @@
 #include "relay/codec/batch_split.h"
 #include "relay/codec/shaped_batch.h"
 #include "relay/event/routing_key.h"
+#include "relay/transport/lookup.h"
 
 namespace xylem {
 namespace {
@@ -52,7 +53,12 @@ Result<void> Receiver::connect() {
   socket.receive_hwm = 0;  // credit bounds what is under way, in bytes
   socket_.reset();
   if (auto made = Socket::open(socket_, context_, SocketKind::dealer, socket); !made) return made;
-  if (auto connected = socket_->connect(options_.relay); !connected) return connected;
+  if (auto found = look_up_to_connect(options_.relay)) {
+    found_ = *found;
+  } else if (!found_) {
+    return tl::unexpected(found.error());
+  }
+  if (auto connected = socket_->connect(*found_); !connected) return connected;
   return perform(session_.on_connected(clock_.now()));
 }
 

@@ -64,7 +64,9 @@ class Receiver {
   // `context` and `clock` must outlive the receiver.
   Receiver(Options options, Context& context, const Clock& clock);
 
-  // Connects; after a close() it goes on as after a reconnect. The relay need not be there yet.
+  // Connects; after a close() it goes on as after a reconnect. The relay need not be there yet, but
+  // its name must have an address. A name is looked up here and at each reconnect, on the caller's
+  // thread; with the resolver away a reconnect goes to where the relay was.
   // Errors: bad_address, io.
   [[nodiscard]] Result<void> open();
 
@@ -108,6 +110,7 @@ class Receiver {
   Context& context_;
   const Clock& clock_;
   ReceiveSession session_;
+  std::optional<Address> found_;  // the relay's address, as it was looked up last
   std::optional<Socket> socket_;
   std::map<std::string, Handler, std::less<>> handlers_;  // by routing key
   Handler any_;

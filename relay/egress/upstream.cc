@@ -16,6 +16,7 @@ constexpr const char* kCursorName = "upstream.cursor";
 // Hostnames whose relay is remembered; beyond, it is worked out anew.
 constexpr std::size_t kHostnamesMax = 65'536;
 constexpr Duration kAbsent = std::chrono::seconds(1);
+constexpr Duration kAbsentAtStart = std::chrono::seconds(3);
 
 LogPosition begin_of(const Batch& batch) { return {batch.epoch(), batch.first_sequence()}; }
 
@@ -39,7 +40,6 @@ Upstream::Upstream(const Options& options, Context& context, Spool& spool, const
   }
   seen_at_.resize(addresses_.size());
   connected_.resize(addresses_.size());
-  welcome_at_.resize(addresses_.size());
   entry_ = board_.add(joined(addresses_), "#", std::string(name_of(spool.options().overflow)));
 }
 
@@ -63,6 +63,7 @@ Result<void> Upstream::on_start() {
         link, context_, one ? cursor_.source : new_source(), first, clock_));
   }
   consumer_.start();
+  welcome_at_.assign(links_.size(), clock_.now());
   show();
   return {};
 }
@@ -276,22 +277,47 @@ void Upstream::save(Instant now) {
   consumer_.save(cursor);
 }
 
+// One that was never there is told of like one that went away.
 void Upstream::say_who_is_there() {
   for (std::size_t i = 0; i < links_.size(); ++i) {
     const bool connected = links_[i]->link().is_welcome();
     if (connected) welcome_at_[i] = clock_.now();
-    // A Hello that is just being answered is no absence.
-    if (connected == connected_[i] || (!connected && clock_.now() - welcome_at_[i] < kAbsent)) {
+    // A Hello that is just being answered is no absence, nor is a relay that starts with us.
+    const Duration patience = connected_[i] ? kAbsent : kAbsentAtStart;
+    if (connected == connected_[i] || (!connected && clock_.now() - welcome_at_[i] < patience)) {
       continue;
     }
     connected_[i] = connected;
     if (connected) {
+      away_.erase(addresses_[i]);
       XYLEM_LOG(info, "upstream {} takes events", addresses_[i]);
     } else {
-      log_.warn("away " + addresses_[i],
-                fmt::format("upstream {} is away; what comes waits in the spool", addresses_[i]));
+      say_away(i);
+    }
+    const std::lock_guard lock(trouble_mutex_);
+    trouble_.clear();
+    for (const auto& [address, why] : away_) {
+      trouble_ += fmt::format("{}{}: {}", trouble_.empty() ? "" : "; ", address, why);
     }
   }
+}
+
+void Upstream::say_away(std::size_t relay) {
+  const AckedLink& link = links_[relay]->link();
+  std::string why = link.refusal();
+  if (why.empty()) {
+    why = link.connections() != 0 ? "the connection is lost, or no relay's acked endpoint is there"
+                                  : "nobody answers as a relay's acked endpoint";
+  }
+  log_.warn("away " + addresses_[relay],
+            fmt::format("upstream {} is away ({}); what comes waits in the spool",
+                        addresses_[relay], printable(why, 200)));
+  away_[addresses_[relay]] = std::move(why);
+}
+
+std::string Upstream::trouble() const {
+  const std::lock_guard lock(trouble_mutex_);
+  return trouble_;
 }
 
 void Upstream::show() {

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <string>
@@ -59,6 +61,8 @@ class Upstream final : public Agent {
   [[nodiscard]] std::uint64_t on_stop() override;
 
   // Any thread.
+  // Why a relay upstream takes nothing; empty while all do.
+  [[nodiscard]] std::string trouble() const;
   void sample(Samples& samples, std::int64_t now_us) const;
   [[nodiscard]] const TapBoard& board() const { return board_; }
 
@@ -96,6 +100,7 @@ class Upstream final : public Agent {
   [[nodiscard]] LogPosition done() const;
   void save(Instant now);
   void say_who_is_there();
+  void say_away(std::size_t relay);
   void show();
   [[nodiscard]] SourceId new_source() { return {random_() | 1}; }
 
@@ -109,9 +114,12 @@ class Upstream final : public Agent {
   Instant saved_at_;
   std::optional<LogReader::Entry> waiting_;  // the next, while it cannot be sent on
   std::vector<std::unique_ptr<UpstreamLink>> links_;
-  bool by_record_ = false;       // batches have the numbers of their records
-  std::vector<bool> connected_;  // as it was last said
+  bool by_record_ = false;                      // batches have the numbers of their records
+  std::vector<std::optional<bool>> connected_;  // as it was last said
   std::vector<Instant> welcome_at_;
+  std::map<std::string, std::string> away_;  // why, by address
+  mutable std::mutex trouble_mutex_;         // taken when a relay comes, goes, or is asked for
+  std::string trouble_;
 
   // Of several relays:
   std::vector<std::string> addresses_;

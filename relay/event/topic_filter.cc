@@ -5,6 +5,9 @@
 #include <algorithm>
 
 #include "relay/base/limits.h"
+#include "relay/base/log.h"
+#include "relay/base/utf8.h"
+#include "relay/event/routing_key.h"
 
 namespace xylem {
 namespace {
@@ -50,6 +53,23 @@ bool TopicFilter::matches(std::string_view key) const noexcept {
   if (everything_) return true;
   return std::any_of(patterns_.begin(), patterns_.end(),
                      [&](const TopicPattern& pattern) { return pattern.matches(key); });
+}
+
+Result<void> check_can_match(const std::vector<std::string>& patterns) {
+  for (const std::string& text : patterns) {
+    const auto refuse = [&](std::string_view why) {
+      return fail(ErrorCode::bad_pattern,
+                  fmt::format("topic pattern '{}' can match nothing: {}", printable(text), why));
+    };
+    if (!is_utf8(text)) return refuse("routing keys are UTF-8");
+    if (text.find('-') != std::string::npos) {
+      return refuse(
+          fmt::format("a routing key has '.' where an event's type has '-'; did you mean "
+                      "'{}'?",
+                      key_of_type(text)));
+    }
+  }
+  return {};
 }
 
 }  // namespace xylem

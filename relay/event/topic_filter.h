@@ -30,4 +30,8 @@ class TopicFilter {
   bool everything_ = false;
 };
 
+// Each of these patterns can match the key of some event. A relay takes the others as well; people
+// are told. Errors: bad_pattern, with the pattern that was meant.
+[[nodiscard]] Result<void> check_can_match(const std::vector<std::string>& patterns);
+
 }  // namespace xylem

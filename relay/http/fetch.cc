@@ -6,7 +6,10 @@
 namespace xylem {
 
 Result<std::string> http_get(const Address& relay, const std::string& path) {
-  httplib::Client client(relay.host(), relay.port());
+  std::string host = relay.ip();
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  if (host == "*") host = "127.0.0.1";
+  httplib::Client client(host, relay.port());
   client.set_connection_timeout(2);
   client.set_read_timeout(2);
   const auto answer = client.Get(path.c_str());

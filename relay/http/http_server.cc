@@ -78,7 +78,7 @@ Result<void> HttpServer::start() {
     page("/readyz", [this] { return health_page(view_.readiness()); });
     page("/api/taps", [this] { return taps_page(view_); });
 
-    std::string host = address.host();
+    std::string host = address.ip();
     if (host.front() == '[') host = host.substr(1, host.size() - 2);
     if (host == "*") host = "0.0.0.0";
     int port = address.port();

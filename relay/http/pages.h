@@ -14,7 +14,8 @@ namespace xylem {
 struct Check {
   std::string name;  // "thread intake"
   bool passed = true;
-  std::string why;  // if not passed, a sentence
+  std::string why;       // if not passed, a sentence
+  bool required = true;  // else it is only shown: the relay does its work without
 };
 
 // What pages are made of. The node implements it; every method may be called from any thread and
@@ -39,7 +40,8 @@ struct Page {
   std::string body;
 };
 [[nodiscard]] Page metrics_page(const RelayView& view);
-// {"status": "ok"|"failing", "checks": [{"name", "passed", "why"}]}; 503 if any check failed.
+// {"status": "ok"|"failing", "checks": [{"name", "passed", "required", "why"}]}; 503 if any check
+// failed that is required.
 [[nodiscard]] Page health_page(const std::vector<Check>& checks);
 // The taps with filter, policy and ledger, as JSON.
 [[nodiscard]] Page taps_page(const RelayView& view);

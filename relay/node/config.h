@@ -40,6 +40,8 @@ struct Config {
   AmqpSource::Options amqp_source;
   AmqpSink::Options amqp_sink;
   HttpServer::Options http;
+  IpcAccess ipc;
+  std::string ipc_group;  // as it was given
   std::size_t ring_batches = 256;
   std::size_t threads = 1;  // 2: intake and egress on threads of their own
   Duration drain_deadline = std::chrono::seconds(10);
@@ -68,6 +70,14 @@ struct ConfigSources {
 
 // Rules between options. Appends to `problems`.
 void check_config(const Config& config, std::vector<Problem>& problems);
+
+// Looks up the names in the addresses where it is to listen, which blocks; `check` and the start
+// alike then know that this machine has them. Appends to `problems`.
+void look_up_listeners(Config& config, std::vector<Problem>& problems);
+
+// What is no mistake, but would not work on this machine at this moment: a folder that is not
+// there, a relay upstream whose name has no address. Looks names up, which blocks.
+[[nodiscard]] std::vector<Problem> notes_on(const Config& config);
 
 // One problem a line, for people.
 [[nodiscard]] std::string text_of(const std::vector<Problem>& problems);

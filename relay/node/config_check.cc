@@ -1,8 +1,13 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 
 #include "relay/node/bridge_options.h"
+#include "relay/transport/lookup.h"
 
 namespace xylem {
 namespace {
@@ -50,6 +55,24 @@ void check_for_twins(const std::vector<Endpoint>& endpoints, std::vector<Problem
   }
 }
 
+void check_upstream(const Config& config, const Address& address, std::vector<Problem>& problems) {
+  const auto refuse = [&](std::string what) {
+    problems.push_back({"upstream.connect", std::move(what)});
+  };
+  if (const auto fine = address.can_be_connected_to(); !fine) return refuse(fine.error().message);
+  if (!address.is_local() && !config.insecure) {
+    refuse(
+        fmt::format("{} is another machine, and nothing would protect what goes there; start "
+                    "with --insecure if the network is yours",
+                    address.text()));
+  }
+  const auto& ours = config.acked.listen;
+  if (std::find(ours.begin(), ours.end(), address) != ours.end()) {
+    refuse(fmt::format("{} is this relay's own acked.listen; its events would go round and round",
+                       address.text()));
+  }
+}
+
 void check_spool(const Config& config, std::vector<Problem>& problems) {
   if (config.spool.bytes_max < 2 * config.spool.segment_bytes) {
     problems.push_back({"spool.bytes_max", "must be at least twice spool.segment_bytes"});
@@ -60,17 +83,29 @@ void check_spool(const Config& config, std::vector<Problem>& problems) {
                         "takes a spool, so that nothing is lost while the relay upstream is away; "
                         "set spool.directory"});
   }
-  for (const Address& address : config.upstream.connect) {
-    if (address.scheme() == Address::Scheme::http) {
-      problems.push_back({"upstream.connect",
-                          fmt::format("{} is not a tcp:// or ipc:// address", address.text())});
+  for (auto address = config.upstream.connect.begin(); address != config.upstream.connect.end();
+       ++address) {
+    check_upstream(config, *address, problems);
+    if (std::find(config.upstream.connect.begin(), address, *address) != address) {
+      problems.push_back({"upstream.connect", fmt::format("{} is there twice", address->text())});
     }
-    if (!address.is_local() && !config.insecure) {
-      problems.push_back({"upstream.connect",
-                          fmt::format("{} is another machine, and nothing would protect what goes "
-                                      "there; start with --insecure if the network is yours",
-                                      address.text())});
-    }
+  }
+}
+// What a bridge opens only once it connects.
+void check_files(const Config& config, std::vector<Problem>& problems) {
+  const std::pair<const char*, const std::string&> files[] = {
+      {"amqp.ca_file", config.amqp.ca_file},
+      {"amqp.cert_file", config.amqp.cert_file},
+      {"amqp.key_file", config.amqp.key_file}};
+  for (const auto& [key, path] : files) {
+    if (path.empty() || ::access(path.c_str(), R_OK) == 0) continue;
+    problems.push_back({key, fmt::format("{} cannot be read: {}", path, std::strerror(errno))});
+  }
+  std::error_code unknown;
+  const std::filesystem::path spool = config.spool_directory;
+  if (!spool.empty() && std::filesystem::exists(spool, unknown) &&
+      !std::filesystem::is_directory(spool, unknown)) {
+    problems.push_back({"spool.directory", fmt::format("{} is not a folder", spool.string())});
   }
 }
 
@@ -90,6 +125,7 @@ void check_config(const Config& config, std::vector<Problem>& problems) {
   }
   check_spool(config, problems);
   check_bridges(config, problems);
+  check_files(config, problems);
   const SourceLimits& limits = config.push.admission.limits;
   if (limits.event_bytes_max + kFrameBytesBesideAnEvent > limits.message_bytes_max) {
     problems.push_back(
@@ -104,6 +140,50 @@ void check_config(const Config& config, std::vector<Problem>& problems) {
          "must be at least twice stream.heartbeat, or subscribers that do as they are "
          "asked would be let go"});
   }
+}
+
+void look_up_listeners(Config& config, std::vector<Problem>& problems) {
+  const std::pair<const char*, std::vector<Address>&> listeners[] = {
+      {"push.listen", config.push.listen},
+      {"acked.listen", config.acked.listen},
+      {"publish.listen", config.publish.listen},
+      {"stream.listen", config.stream.listen},
+      {"http.listen", config.http.listen}};
+  for (const auto& [key, listen] : listeners) {
+    for (Address& address : listen) {
+      if (!address.is_local() && !config.insecure) continue;  // refused in any case
+      if (auto found = look_up_to_listen(address)) {
+        address = *found;
+      } else {
+        problems.push_back({key, found.error().message});
+      }
+    }
+  }
+}
+
+std::vector<Problem> notes_on(const Config& config) {
+  std::vector<Problem> notes;
+  const auto look_for_folder = [&notes](const char* key, const std::vector<Address>& places) {
+    for (const Address& address : places) {
+      if (address.scheme() != Address::Scheme::ipc) continue;
+      const auto folder = std::filesystem::absolute(address.host()).parent_path();
+      std::error_code unknown;
+      if (std::filesystem::is_directory(folder, unknown)) continue;
+      notes.push_back({key, fmt::format("there is no folder {} yet", folder.string())});
+    }
+  };
+  look_for_folder("push.listen", config.push.listen);
+  look_for_folder("acked.listen", config.acked.listen);
+  look_for_folder("publish.listen", config.publish.listen);
+  look_for_folder("stream.listen", config.stream.listen);
+  look_for_folder("upstream.connect", config.upstream.connect);
+  for (const Address& address : config.upstream.connect) {
+    if (!address.is_name()) continue;
+    if (const auto found = system_resolver(address.host()); !found) {
+      notes.push_back({"upstream.connect", found.error().message});
+    }
+  }
+  return notes;
 }
 
 }  // namespace xylem

@@ -10,6 +10,7 @@
 
 #include "relay/base/log.h"
 #include "relay/node/bridge_options.h"
+#include "relay/node/variables.h"
 
 namespace xylem {
 namespace {
@@ -65,6 +66,7 @@ class Loader {
     std::vector<Problem> found;
     resolve_broker(config, found);
     check_config(config, found);
+    look_up_listeners(config, found);
     for (Problem& problem : found) {
       const auto place = wheres.find(problem.where);
       if (place != wheres.end()) problem = {place->second, problem.where + ": " + problem.what};
@@ -128,6 +130,7 @@ class Loader {
   }
 
   void environment(const std::vector<std::string>& variables) {
+    for (Problem& problem : misspelt_options(variables)) problems.push_back(std::move(problem));
     for (const OptionRow& row : option_table()) {
       const std::string prefix = environment_name(row.key) + "=";
       for (const std::string& variable : variables) {

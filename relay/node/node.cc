@@ -14,7 +14,8 @@ namespace xylem {
 namespace {
 
 constexpr Duration kHeartbeatAgeMax = std::chrono::seconds(5);
-// A call to a broker that takes nothing lasts for ten seconds at most, a connect for some answers.
+// A call to a broker that takes nothing lasts for ten seconds at most, a connect for some answers;
+// a name of a relay upstream is looked up for as long, where the resolver is away.
 constexpr Duration kBrokerAgeMax = std::chrono::seconds(20);
 constexpr Duration kStallMax = std::chrono::seconds(2);
 constexpr Duration kHurryInterval = std::chrono::milliseconds(50);
@@ -98,6 +99,7 @@ Node::Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool
       stream_(config_.stream, context_, stream_edge_, epoch_, clock, log_of(spool_.get())),
       pipeline_(epoch_, clock, sources(), sinks()),
       http_(config_.http, *this) {
+  context_.give_ipc(config_.ipc);
   const auto thread = [&](const char* name, std::vector<Agent*> agents) {
     threads_.push_back(std::make_unique<AgentRunner>(name, std::move(agents), clock));
   };
@@ -310,7 +312,9 @@ Samples Node::samples() const {
 std::vector<Check> Node::liveness() const {
   std::vector<Check> checks;
   for (const auto& runner : threads_) {
-    if (!waits_for_broker(*runner)) checks.push_back(cycles_check(*runner, kHeartbeatAgeMax));
+    if (waits_for_broker(*runner)) continue;
+    const bool looks_up = runner.get() == upstream_thread_;
+    checks.push_back(cycles_check(*runner, looks_up ? kBrokerAgeMax : kHeartbeatAgeMax));
   }
   return checks;
 }
@@ -328,6 +332,11 @@ std::vector<Check> Node::readiness() const {
   if (spool_agent_) {
     const std::string trouble = spool_agent_->trouble();
     checks.push_back({"spool takes events", trouble.empty(), trouble});
+  }
+  // What was taken waits in the spool meanwhile: that is what it is for.
+  if (upstream_) {
+    const std::string trouble = upstream_->trouble();
+    checks.push_back({"upstream takes events", trouble.empty(), trouble, false});
   }
   const auto add_bridge = [&](const char* name, const std::string& trouble) {
     checks.push_back({name, trouble.empty(), trouble});

@@ -218,7 +218,7 @@ OptionRow patterns(std::string_view key, std::string_view sentence, Place place)
                [](const std::vector<std::string>& given) -> Result<void> {
                  XYLEM_TRY(const TopicFilter filter, TopicFilter::parse(given));
                  static_cast<void>(filter);
-                 return {};
+                 return check_can_match(given);
                });
 }
 

@@ -1,8 +1,10 @@
 #include "relay/node/option_table.h"
 
 #include <fmt/format.h>
+#include <grp.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "relay/node/bridge_options.h"
 #include "relay/node/option_kinds.h"
@@ -47,6 +49,53 @@ OptionRow log_level() {
             constexpr std::string_view kNames[] = {"debug", "info", "warning", "error"};
             return toml_text(kNames[static_cast<std::size_t>(config.log_level)]);
           }};
+}
+
+OptionRow ipc_mode() {
+  return {"ipc.mode",
+          "octal mode as text, such as \"0660\"; empty: what the umask leaves",
+          "Who may write to the ipc sockets that the relay listens on, as for chmod; workers of "
+          "another user need to.",
+          false,
+          [](Config& config, const OptionValue& value) -> Result<void> {
+            XYLEM_TRY(const std::string text, one_text(value));
+            config.ipc.mode.reset();
+            if (text.empty()) return {};
+            unsigned mode = 0;
+            const char* end = text.data() + text.size();
+            const auto [last, failure] = std::from_chars(text.data(), end, mode, 8);
+            // A number without quotes may have been octal already.
+            if (text.size() != 4 || text[0] != '0' || failure != std::errc{} || last != end) {
+              return fail(ErrorCode::bad_configuration,
+                          fmt::format("'{}' is not a mode; write \"0660\" or \"0666\"", text));
+            }
+            config.ipc.mode = mode;
+            return {};
+          },
+          [](const Config& config) {
+            return config.ipc.mode ? fmt::format("\"{:04o}\"", *config.ipc.mode)
+                                   : std::string("\"\"");
+          }};
+}
+
+OptionRow ipc_group() {
+  return {"ipc.group",
+          "name of a group; empty: the relay's own",
+          "The group that those sockets belong to.",
+          false,
+          [](Config& config, const OptionValue& value) -> Result<void> {
+            XYLEM_TRY(config.ipc_group, one_text(value));
+            config.ipc.group.reset();
+            if (config.ipc_group.empty()) return {};
+            const group* found = ::getgrnam(config.ipc_group.c_str());
+            if (found == nullptr) {
+              return fail(ErrorCode::bad_configuration,
+                          fmt::format("there is no group '{}' on this machine", config.ipc_group));
+            }
+            config.ipc.group = found->gr_gid;
+            return {};
+          },
+          [](const Config& config) { return toml_text(config.ipc_group); }};
 }
 
 void add_push(std::vector<OptionRow>& rows) {
@@ -196,6 +245,8 @@ void add_the_rest(std::vector<OptionRow>& rows) {
   rows.push_back(addresses(
       "http.listen", "Metrics, health and API for people and probes.",
       [](Config & c) -> auto& { return c.http.listen; }));
+  rows.push_back(ipc_mode());
+  rows.push_back(ipc_group());
   rows.push_back(count("pipeline.threads",
                        "Threads that events pass through: 1, or 2 for intake and egress apart.",
                        false, [](Config & c) -> auto& { return c.threads; }, {1, 2}));
@@ -215,21 +266,6 @@ std::vector<OptionRow> make_table() {
   return rows;
 }
 
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t above = row[j + 1];
-      row[j + 1] = std::min({above + 1, row[j] + 1, diagonal + (a[i] != b[j])});
-      diagonal = above;
-    }
-  }
-  return row.back();
-}
-
 }  // namespace
 
 const std::vector<OptionRow>& option_table() {
@@ -244,12 +280,32 @@ const OptionRow* find_option(std::string_view key) {
   return row == table.end() ? nullptr : &*row;
 }
 
-std::string_view nearest_option(std::string_view key) {
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t above = row[j + 1];
+      row[j + 1] = std::min({above + 1, row[j] + 1, diagonal + (a[i] != b[j])});
+      diagonal = above;
+    }
+  }
+  return row.back();
+}
+
+std::string_view nearest_option(std::string_view key, OptionName as) {
+  const auto distance = [&](const OptionRow& row) {
+    std::string known(row.key);
+    if (as == OptionName::variable) std::replace(known.begin(), known.end(), '.', '_');
+    return edit_distance(known, key);
+  };
   const auto& table = option_table();
-  const auto nearest = std::min_element(
-      table.begin(), table.end(),
-      [&](const auto& a, const auto& b) { return distance(a.key, key) < distance(b.key, key); });
-  return distance(nearest->key, key) <= 4 ? nearest->key : std::string_view();
+  const auto nearest =
+      std::min_element(table.begin(), table.end(),
+                       [&](const auto& a, const auto& b) { return distance(a) < distance(b); });
+  return distance(*nearest) <= 4 ? nearest->key : std::string_view();
 }
 
 std::string environment_name(std::string_view key) {

@@ -29,8 +29,12 @@ struct OptionRow {
 
 [[nodiscard]] const std::vector<OptionRow>& option_table();
 [[nodiscard]] const OptionRow* find_option(std::string_view key);
-// The known key that looks most like `key`, or "" if none does.
-[[nodiscard]] std::string_view nearest_option(std::string_view key);
+// The known key that looks most like `key`, or "" if none does. A variable has '_' for its dots.
+enum class OptionName : bool { key, variable };
+[[nodiscard]] std::string_view nearest_option(std::string_view key,
+                                              OptionName as = OptionName::key);
+// How many letters must be changed, added or taken away to make one of the other.
+[[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
 // XYLEM_PUSH_LISTEN for push.listen.
 [[nodiscard]] std::string environment_name(std::string_view key);
 

@@ -1,15 +1,49 @@
 #include "relay/transport/address.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <charconv>
+#include <utility>
 
 #include "relay/base/log.h"
 
 namespace xylem {
 namespace {
 constexpr std::size_t kIpcPathBytesMax = 107;  // sockaddr_un
+constexpr std::size_t kNameBytesMax = 253;     // RFC 1035 §2.3.4, as text
+
+bool is_ip(int family, std::string_view text) {
+  std::array<std::byte, sizeof(in6_addr)> address{};
+  return ::inet_pton(family, std::string(text).c_str(), address.data()) == 1;
 }
+
+bool is_dotted(std::string_view host) {
+  return host.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+// What is wrong with a host, or nothing.
+std::string_view host_problem(std::string_view host) {
+  if (host == "*") return {};
+  if (host.starts_with('[') && host.ends_with(']')) {
+    // fe80::1%eth0 names the interface that a link's address is of.
+    const std::string_view inner = host.substr(1, host.size() - 2);
+    return is_ip(AF_INET6, inner.substr(0, inner.find('%')))
+               ? ""
+               : "has no IPv6 address in its brackets";
+  }
+  if (host.find(':') != std::string_view::npos) return "has an IPv6 address without brackets";
+  if (is_dotted(host))
+    return is_ip(AF_INET, host) ? "" : "has no IPv4 address of four numbers up to 255";
+  const bool plain =
+      host.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") ==
+      std::string_view::npos;
+  return plain && host.size() <= kNameBytesMax ? ""
+                                               : "has a host that is neither a name nor an address";
+}
+
+}  // namespace
 
 Result<Address> Address::parse(std::string_view text) {
   const auto refuse = [&](std::string_view why) {
@@ -42,18 +76,35 @@ Result<Address> Address::parse(std::string_view text) {
   const char* end = port.data() + port.size();
   const auto [last, failure] = std::from_chars(port.data(), end, address.port_);
   if (failure != std::errc{} || last != end) return refuse("has no port from 0 to 65535");
-  const bool bracketed = address.host_.front() == '[' && address.host_.back() == ']';
-  if (!bracketed && address.host_.find(':') != std::string::npos) {
-    return refuse("has an IPv6 address without brackets");
-  }
+  if (const auto problem = host_problem(address.host_); !problem.empty()) return refuse(problem);
   return address;
 }
 
 bool Address::is_local() const {
   // 127.example.org is a name that may lead anywhere.
-  const bool loopback =
-      host_.starts_with("127.") && host_.find_first_not_of("0123456789.") == std::string::npos;
+  const bool loopback = host_.starts_with("127.") && is_dotted(host_);
   return scheme_ == Scheme::ipc || host_ == "localhost" || loopback || host_ == "[::1]";
+}
+
+bool Address::is_name() const {
+  return scheme_ != Scheme::ipc && host_ != "*" && !host_.starts_with('[') && !is_dotted(host_);
+}
+
+Address Address::looked_up_as(std::string ip) const {
+  Address found = *this;
+  found.ip_ = std::move(ip);
+  return found;
+}
+
+Result<void> Address::can_be_connected_to() const {
+  const auto refuse = [&](std::string_view why) {
+    return fail(ErrorCode::bad_address, fmt::format("address '{}' {}", text(), why));
+  };
+  if (scheme_ == Scheme::http) return refuse("is not a tcp:// or ipc:// address");
+  if (scheme_ == Scheme::ipc) return {};
+  if (host_ == "*") return refuse("is every address of this machine; name the one to connect to");
+  if (port_ == 0) return refuse("has port 0, on which nobody listens");
+  return {};
 }
 
 std::string Address::text() const {
@@ -63,6 +114,12 @@ std::string Address::text() const {
     case Scheme::http: return fmt::format("http://{}:{}", host_, port_);
   }
   return {};
+}
+
+std::string Address::endpoint() const {
+  Address plain = *this;
+  plain.host_ = ip();
+  return plain.text();
 }
 
 }  // namespace xylem

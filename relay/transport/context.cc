@@ -1,8 +1,14 @@
 #include "relay/transport/context.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "relay/base/check.h"
 
@@ -29,16 +35,46 @@ Error error_of(const zmq::error_t& error, const Address& address, std::string_vi
   return {ErrorCode::io, fmt::format("cannot {} {}: {}", verb, address.text(), error.what())};
 }
 
+constexpr int kBacklog = 1024;
+
+// A listening socket at an ipc path, with its mode and group before the first can connect. Whatever
+// was at the path is gone. Errors: io.
+Result<int> listen_at(const Address& address, const IpcAccess& access) {
+  const char* path = address.host().c_str();
+  const auto failed = [&](int fd, std::string_view verb) {
+    const int error = errno;
+    if (fd >= 0) ::close(fd);
+    return fail(ErrorCode::io,
+                fmt::format("cannot {} {}: {}", verb, address.text(), std::strerror(error)));
+  };
+  sockaddr_un place{};
+  place.sun_family = AF_UNIX;
+  std::memcpy(place.sun_path, path, std::min(address.host().size(), sizeof place.sun_path - 1));
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return failed(fd, "make a socket for");
+  ::unlink(path);
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&place), sizeof place) != 0) {
+    return failed(fd, "listen on");
+  }
+  if (access.group && ::chown(path, static_cast<uid_t>(-1), *access.group) != 0) {
+    return failed(fd, "give its group to");
+  }
+  if (access.mode && ::chmod(path, *access.mode) != 0) return failed(fd, "give its mode to");
+  if (::listen(fd, kBacklog) != 0) return failed(fd, "listen on");
+  return fd;
+}
+
 class ZmqSocket final : public RawSocket {
  public:
-  ZmqSocket(zmq::context_t& context, SocketKind kind, const SocketOptions& options)
-      : socket_(context, type_of(kind)) {
+  ZmqSocket(zmq::context_t& context, SocketKind kind, const SocketOptions& options,
+            const IpcAccess& access)
+      : socket_(context, type_of(kind)), ipc_access_(access) {
     socket_.set(zmq::sockopt::linger, options.linger_ms);
     socket_.set(zmq::sockopt::sndhwm, options.send_hwm);
     socket_.set(zmq::sockopt::rcvhwm, options.receive_hwm);
     socket_.set(zmq::sockopt::maxmsgsize, options.frame_bytes_max);
     socket_.set(zmq::sockopt::immediate, options.immediate ? 1 : 0);
-    socket_.set(zmq::sockopt::backlog, 1024);
+    socket_.set(zmq::sockopt::backlog, kBacklog);
     socket_.set(zmq::sockopt::handshake_ivl, 5'000);
     socket_.set(zmq::sockopt::connect_timeout, 5'000);
     socket_.set(zmq::sockopt::reconnect_ivl, options.reconnect_ms);
@@ -53,10 +89,15 @@ class ZmqSocket final : public RawSocket {
 
   Result<Address> bind(const Address& address) override {
     use_ipv6_for(address);
+    int ours = -1;  // then it is libzmq's
+    if (address.scheme() == Address::Scheme::ipc) {
+      XYLEM_TRY(ours, listen_at(address, ipc_access_));
+    }
+    socket_.set(zmq::sockopt::use_fd, ours);
     try {
       socket_.bind(address.scheme() == Address::Scheme::tcp && address.port() == 0
-                       ? fmt::format("tcp://{}:*", address.host())
-                       : address.text());
+                       ? fmt::format("tcp://{}:*", address.ip())
+                       : address.endpoint());
     } catch (const zmq::error_t& error) {
       return tl::unexpected(error_of(error, address, "listen on"));
     }
@@ -66,7 +107,7 @@ class ZmqSocket final : public RawSocket {
   Result<void> connect(const Address& address) override {
     use_ipv6_for(address);
     try {
-      socket_.connect(address.text());
+      socket_.connect(address.endpoint());
     } catch (const zmq::error_t& error) {
       return tl::unexpected(error_of(error, address, "connect to"));
     }
@@ -102,10 +143,11 @@ class ZmqSocket final : public RawSocket {
   // libzmq takes an IPv6 address only where it is told to; told always, it would listen on :: for
   // *.
   void use_ipv6_for(const Address& address) {
-    const bool ipv6 = address.scheme() == Address::Scheme::tcp && address.host().starts_with('[');
+    const bool ipv6 = address.scheme() == Address::Scheme::tcp && address.ip().starts_with('[');
     socket_.set(zmq::sockopt::ipv6, ipv6);
   }
   zmq::socket_t socket_;
+  IpcAccess ipc_access_;
 };
 
 }  // namespace
@@ -117,7 +159,7 @@ Context::Context() : context_(1) {
 
 Result<std::unique_ptr<RawSocket>> Context::open(SocketKind kind, const SocketOptions& options) {
   try {
-    return std::make_unique<ZmqSocket>(context_, kind, options);
+    return std::make_unique<ZmqSocket>(context_, kind, options, ipc_access_);
   } catch (const zmq::error_t& error) {
     return fail(ErrorCode::io, fmt::format("no ZeroMQ socket is to be had: {}", error.what()));
   }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <zmq.hpp>
 
@@ -24,6 +25,12 @@ struct SocketOptions {
   bool immediate = false;  // send only to peers that are connected
   int reconnect_ms = 100;  // after a connection was lost; doubled up to
   int reconnect_max_ms = 5'000;
+};
+
+// Who may connect to the ipc sockets that are listened on. Set before anybody can.
+struct IpcAccess {
+  std::optional<unsigned> mode;   // none: what the umask leaves
+  std::optional<unsigned> group;  // its id; none: the process's
 };
 
 enum class SendOutcome { sent, full, unreachable };
@@ -57,12 +64,16 @@ class Context {
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
+  // For the sockets opened from now on.
+  void give_ipc(const IpcAccess& access) { ipc_access_ = access; }
+
   // Errors: io, when libzmq has none (no descriptor left).
   [[nodiscard]] virtual Result<std::unique_ptr<RawSocket>> open(SocketKind kind,
                                                                 const SocketOptions& options);
 
  private:
   zmq::context_t context_;
+  IpcAccess ipc_access_;
 };
 
 }  // namespace xylem

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "relay/base/check.h"
+#include "relay/transport/lookup.h"
 
 namespace xylem {
 namespace {
@@ -65,14 +66,24 @@ Result<Address> Socket::bind(const Address& address) {
     return fail(ErrorCode::io,
                 fmt::format("{} is a file that is not a socket; it is left alone", address.host()));
   }
-  auto bound = raw_->bind(address);
+  Address place = address;
+  if (address.is_name() && !address.is_looked_up()) {
+    XYLEM_TRY(place, look_up_to_listen(address));
+  }
+  auto bound = raw_->bind(place);
   if (bound && ipc) bound_paths_.push_back(address.host());
   return bound;
 }
 
 Result<void> Socket::connect(const Address& address) {
   check_owner();
-  return raw_->connect(address);
+  if (auto fine = address.can_be_connected_to(); !fine) return fine;
+  if (auto allowed = may_write(address); !allowed) return allowed;
+  Address place = address;
+  if (address.is_name() && !address.is_looked_up()) {
+    XYLEM_TRY(place, look_up_to_connect(address));
+  }
+  return raw_->connect(place);
 }
 
 Result<void> Socket::subscribe(std::string_view prefix) {

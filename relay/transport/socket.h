@@ -28,7 +28,10 @@ class Socket {
   Socket& operator=(const Socket&) = delete;
 
   // Port 0 lets the system choose. Returns the address in use. Over ipc a file that nobody listens
-  // on is replaced, and ours is removed in the end. Errors: address_in_use, io.
+  // on is replaced, and ours is removed in the end. Errors: address_in_use, bad_address, io.
+  // A name that is not looked up yet (lookup.h) is looked up by either call, which then blocks.
+  // libzmq only ever gets the IP address: it would look names up on the thread of all sockets. Who
+  // wants to follow a name to another address makes a new socket.
   [[nodiscard]] Result<Address> bind(const Address& address);
   [[nodiscard]] Result<void> connect(const Address& address);
   [[nodiscard]] Result<void> subscribe(std::string_view prefix);  // sub only

@@ -57,5 +57,14 @@ TEST(TopicFilter, RefusesABadPatternAmongGoodOnes) {
   EXPECT_EQ(TopicFilter::parse({"task.#", "x*"}).error().code, ErrorCode::bad_pattern);
 }
 
+TEST(TopicFilter, APatternThatCanMatchNothingIsToldWithTheOneThatWasMeant) {
+  EXPECT_TRUE(check_can_match({"task.failed", "worker.#", "*.done", "größe.*"}));
+  const auto type = check_can_match({"task.*", "task-failed"});
+  ASSERT_FALSE(type);
+  EXPECT_EQ(type.error().code, ErrorCode::bad_pattern);
+  EXPECT_NE(type.error().message.find("did you mean 'task.failed'?"), std::string::npos);
+  EXPECT_FALSE(check_can_match({"task.\xff"}));
+}
+
 }  // namespace
 }  // namespace xylem

@@ -103,6 +103,32 @@ TEST_F(ConfigTest, RefusesToListenBeyondThisMachineUnlessToldTo) {
   EXPECT_TRUE(load("[push]\nlisten = 'tcp://0.0.0.0:7600'\n"));
 }
 
+TEST_F(ConfigTest, RefusesAnUpstreamThatIsItselfOrThereTwice) {
+  EXPECT_NE(problems_of("[spool]\ndirectory = '/nowhere'\n[acked]\nlisten = 'tcp://127.0.0.1:7'\n"
+                        "[upstream]\nconnect = 'tcp://127.0.0.1:7'\n")
+                .find("is this relay's own acked.listen"),
+            std::string::npos);
+  EXPECT_NE(problems_of("[spool]\ndirectory = '/nowhere'\n"
+                        "[upstream]\nconnect = ['ipc:///a', 'ipc:///b', 'ipc:///a']\n")
+                .find("ipc:///a is there twice"),
+            std::string::npos);
+}
+
+TEST_F(ConfigTest, NamesFilesThatAreNotThere) {
+  const std::string said =
+      problems_of("[amqp]\nca_file = '/nowhere/ca'\n[spool]\ndirectory = '/dev/null'\n");
+  EXPECT_NE(said.find("amqp.ca_file: /nowhere/ca cannot be read: No such file"), std::string::npos)
+      << said;
+  EXPECT_NE(said.find("spool.directory: /dev/null is not a folder"), std::string::npos) << said;
+}
+
+TEST_F(ConfigTest, ListensByNameAndSaysSoStill) {
+  const auto config = load("[push]\nlisten = 'tcp://localhost:0'\n");
+  ASSERT_TRUE(config) << text_of(config.error());
+  EXPECT_EQ(config->push.listen.front().text(), "tcp://localhost:0");
+  EXPECT_TRUE(config->push.listen.front().is_looked_up()) << "not on a thread of events";
+}
+
 TEST_F(ConfigTest, RefusesImpossibleCombinations) {
   EXPECT_NE(problems_of("[push]\nlisten = 'off'\n[acked]\nlisten = 'off'\n")
                 .find("no event could ever come in"),

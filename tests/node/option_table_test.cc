@@ -43,12 +43,22 @@ TEST(OptionTable, GuessesWhatWasMeant) {
   EXPECT_EQ(nearest_option("something.else.entirely"), "");
 }
 
+TEST(OptionTable, ReadsAModeAsChmodDoes) {
+  Config config;
+  ASSERT_TRUE(find_option("ipc.mode")->set(config, {{"0660"}, false}));
+  EXPECT_EQ(config.ipc.mode, 0660u);
+  EXPECT_EQ(find_option("ipc.mode")->toml(config), "\"0660\"");
+}
+
 TEST(OptionTable, RefusesWhatIsOutOfBounds) {
   Config config;
   EXPECT_FALSE(find_option("push.receive_hwm")->set(config, {{"0"}, false}));
   EXPECT_FALSE(find_option("push.event_bytes_max")->set(config, {{"1GiB"}, false}));
   EXPECT_FALSE(find_option("stream.heartbeat")->set(config, {{"-1s"}, false}));
   EXPECT_FALSE(find_option("stream.heartbeat")->set(config, {{"1s", "2s"}, true}));
+  EXPECT_FALSE(find_option("ipc.mode")->set(config, {{"0999"}, false}));
+  EXPECT_FALSE(find_option("ipc.mode")->set(config, {{"432"}, false})) << "0o660 as a number";
+  EXPECT_FALSE(find_option("ipc.group")->set(config, {{"no such group"}, false}));
   EXPECT_FALSE(find_option("publish.overflow")->set(config, {{"drop_oldest"}, false}));
 }
 

@@ -133,3 +133,26 @@ def test_a_sidecar_sends_on_what_waited_for_its_central(context, start_relay, sp
           "the central has that too")
     assert not sidecar.metrics().unbalanced()
     dump.finish()
+
+
+# A state that began wrong is told like one that went wrong.
+@pytest.mark.parametrize("place, cause", [
+    ("ipc://{folder}/nobody", "nobody answers as a relay's acked endpoint"),
+    ("tcp://central.invalid:7601", "'central.invalid' has no address")])
+def test_a_sidecar_whose_central_never_was_says_so(folder, start_relay, log, place, cause):
+    central = place.format(folder=folder)
+    sidecar = start_relay({"spool.directory": log, "upstream.connect": central},
+                          options=["--insecure"])
+    until(lambda: sidecar.log_lines("warning", f"upstream {central} is away", cause),
+          lambda: sidecar.log())
+    status, page = sidecar.get("/readyz")
+    checks = {check["name"]: check for check in json.loads(page)["checks"]}
+    told = checks["upstream takes events"]
+    assert (status, told["passed"], told["required"]) == (200, False, False)
+    assert central in told["why"] and cause in told["why"]
+    assert sidecar.metric("xylem_upstream_connected", upstream=central) == 0
+    if central.startswith("ipc"):
+        start_relay({"acked.listen": central, "spool.directory": folder / "central-log"})
+        until(lambda: sidecar.log_lines(f"upstream {central} takes events"), "it is back")
+        until(lambda: "is away" not in sidecar.get("/readyz")[1] and
+              '"passed": false' not in sidecar.get("/readyz")[1], "it is told no more")

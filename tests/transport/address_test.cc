@@ -22,6 +22,8 @@ constexpr GoodAddress kGood[] = {
     {"tcp://[::]:7600", Address::Scheme::tcp, "[::]", 7600, false},
     {"tcp://relay.example.org:7600", Address::Scheme::tcp, "relay.example.org", 7600, false},
     {"tcp://127.example.org:7600", Address::Scheme::tcp, "127.example.org", 7600, false},
+    {"tcp://[fe80::1%eth0]:7600", Address::Scheme::tcp, "[fe80::1%eth0]", 7600, false},
+    {"tcp://eth0.100:7600", Address::Scheme::tcp, "eth0.100", 7600, false},
     {"http://127.0.0.1:7680", Address::Scheme::http, "127.0.0.1", 7680, true},
     {"ipc:///run/xylem/push", Address::Scheme::ipc, "/run/xylem/push", 0, true},
 };
@@ -63,6 +65,14 @@ TEST(Address, IsRefusedWithASentenceThatSaysWhatIsMissing) {
                      {"tcp://127.0.0.1:7600x", "no port"},
                      {"tcp://[::1]", "no port"},
                      {"tcp://::1:7600", "IPv6 address without brackets"},
+                     {"tcp://[::g]:7600", "no IPv6 address in its brackets"},
+                     {"tcp://[127.0.0.1]:7600", "no IPv6 address in its brackets"},
+                     {"tcp://[]:7600", "no IPv6 address in its brackets"},
+                     {"tcp://256.0.0.1:7600", "no IPv4 address"},
+                     {"tcp://127.1:7600", "no IPv4 address"},
+                     {"tcp://a b:7600", "neither a name nor an address"},
+                     {"tcp://**:7600", "neither a name nor an address"},
+                     {"tcp://" + std::string(254, 'n') + ":1", "neither a name nor an address"},
                      {"ipc://", "no path"},
                      {"ipc://" + std::string(108, 'p'), "longer than 107"},
                      {"tcp://a\nb", "\\x0a"}};
@@ -72,6 +82,18 @@ TEST(Address, IsRefusedWithASentenceThatSaysWhatIsMissing) {
     EXPECT_EQ(address.error().code, ErrorCode::bad_address);
     EXPECT_NE(address.error().message.find(why), std::string::npos) << address.error().message;
   }
+}
+
+TEST(Address, SaysWhereNobodyCanConnect) {
+  const auto fine = [](std::string_view text) {
+    return Address::parse(text)->can_be_connected_to().has_value();
+  };
+  EXPECT_TRUE(fine("tcp://127.0.0.1:7600"));
+  EXPECT_TRUE(fine("tcp://[::1]:7600"));
+  EXPECT_TRUE(fine("ipc:///run/xylem/push"));
+  EXPECT_FALSE(fine("tcp://*:7600"));
+  EXPECT_FALSE(fine("tcp://127.0.0.1:0"));
+  EXPECT_FALSE(fine("http://127.0.0.1:7680"));
 }
 
 TEST(Address, IsEqualToAnotherOnlyInAllItsParts) {

@@ -7,6 +7,8 @@
 #include "relay/transport/socket.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <thread>
 
@@ -66,6 +68,40 @@ TEST_F(SocketTest, SaysThatAnAddressCannotBeBound) {
   EXPECT_EQ(pull.bind(nowhere).error().code, ErrorCode::io);
   EXPECT_EQ(pull.bind(Address::parse("tcp://not-an-interface:0").value()).error().code,
             ErrorCode::io);
+}
+
+TEST_F(SocketTest, GivesAnIpcSocketItsModeBeforeAnybodyConnects) {
+  context.give_ipc({.mode = 0606, .group = ::getgid()});
+  Socket pull(context, SocketKind::pull, {});
+  ASSERT_TRUE(pull.bind(dir.ipc("push")));
+  struct stat status {};
+  ASSERT_EQ(::stat(dir.ipc("push").host().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0606u);
+  EXPECT_EQ(status.st_gid, ::getgid());
+  Socket push(context, SocketKind::push, {});
+  ASSERT_TRUE(push.connect(dir.ipc("push")));
+  ASSERT_EQ(send_soon(push, {"x"}), SendOutcome::sent);
+  EXPECT_EQ(message_of(pull), "x");
+}
+
+TEST_F(SocketTest, ListensOnSeveralAddressesOfBothKinds) {
+  Socket pull(context, SocketKind::pull, {});
+  ASSERT_TRUE(pull.bind(dir.ipc("one")));
+  const Address second = pull.bind(tcp()).value();
+  ASSERT_TRUE(pull.bind(dir.ipc("three")));
+  for (const Address& at : {dir.ipc("one"), second, dir.ipc("three")}) {
+    Socket push(context, SocketKind::push, {});
+    ASSERT_TRUE(push.connect(at));
+    ASSERT_EQ(send_soon(push, {at.text()}), SendOutcome::sent);
+    EXPECT_EQ(message_of(pull), at.text());
+  }
+}
+
+TEST_F(SocketTest, ConnectsNowhereThatCannotBeOneRelay) {
+  Socket push(context, SocketKind::push, {});
+  for (const char* text : {"tcp://*:7600", "tcp://127.0.0.1:0", "http://127.0.0.1:7680"}) {
+    EXPECT_EQ(push.connect(Address::parse(text).value()).error().code, ErrorCode::bad_address);
+  }
 }
 
 TEST_F(SocketTest, HasNothingToReceiveUntilSomethingCame) {
