@@ -35,8 +35,10 @@ void add_shape(CLI::App& command, BenchOptions& options) {
       ->check(CLI::Range(kBenchBytesMin, std::size_t{60'000}));
   command.add_option("--list-events", options.list_events, "Events in a list")
       ->check(CLI::Range(1, 1000));
-  command.add_option("--rate", options.rate,
-                     "Events per second of all producers together (default: full speed)");
+  command
+      .add_option("--rate", options.rate,
+                  "Events per second of all producers together (default: full speed)")
+      ->check(number_above(Zero::refused));
   command.add_option("--seed", options.seed, "Of the events' texts");
 }
 
@@ -60,8 +62,10 @@ void add_bench_options(CLI::App& command, BenchArguments& arguments) {
                   "for sidecars that producers take in turn")
       ->allow_extra_args(false);
   command.add_option("--receive", options.receive, "Its stream or publish endpoint");
-  command.add_option("--patience", options.patience_s,
-                     "Seconds without progress after which the rest is lost");
+  command
+      .add_option("--patience", options.patience_s,
+                  "Seconds without progress after which the rest is lost")
+      ->check(number_above(Zero::refused));
   command.add_flag("--json", arguments.json, "JSON also on a terminal");
 }
 

@@ -30,7 +30,7 @@ class LibraryProducer final : public BenchProducer {
   }
   void send(const BenchEvent& event) override {
     while (dispatcher_->send_json(event.type, event.body, event.timestamp_us) ==
-           Dispatcher::Sent::dropped) {
+           Dispatcher::Sent::full) {
       const timespec pause{0, 200'000};  // the outbox is full: the pressure has arrived here
       ::nanosleep(&pause, nullptr);
     }

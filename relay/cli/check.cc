@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "relay/cli/command.h"
+#include "relay/cli/output.h"
 #include "relay/node/config.h"
 #include "relay/node/option_table.h"
 
@@ -29,6 +30,10 @@ int check(CheckOptions options) {
     return kBadConfiguration;
   }
   if (options.show) std::fputs(effective_toml(*config).c_str(), stdout);
+  if (const auto shown = flush_stdout(); !shown) return failed(shown.error().message);
+  for (const Problem& note : notes_on(*config)) {
+    std::fprintf(stderr, "note: %s: %s\n", note.where.c_str(), note.what.c_str());
+  }
   std::fputs("the configuration is fine\n", stderr);
   return kFine;
 }

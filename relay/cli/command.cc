@@ -3,8 +3,13 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
+
+#include "relay/transport/lookup.h"
 
 extern char** environ;
 
@@ -12,6 +17,7 @@ namespace xylem::cli {
 namespace {
 
 volatile sig_atomic_t g_interrupted = 0;  // a signal handler can reach nothing else
+volatile sig_atomic_t g_hung_up = 0;
 
 }  // namespace
 
@@ -26,9 +32,11 @@ int misused(std::string_view sentence) {
 }
 
 Result<Address> endpoint(const std::string& given, const char* variable, const char* fallback) {
-  if (!given.empty()) return Address::parse(given);
   const char* from_environment = std::getenv(variable);
-  return Address::parse(from_environment != nullptr ? from_environment : fallback);
+  const char* otherwise = from_environment != nullptr ? from_environment : fallback;
+  XYLEM_TRY(Address address, Address::parse(given.empty() ? otherwise : given));
+  if (auto fine = address.can_be_connected_to(); !fine) return tl::unexpected(fine.error());
+  return address;
 }
 
 std::vector<std::string> environment() {
@@ -47,5 +55,37 @@ void watch_for_interrupt() {
 }
 
 bool interrupted() { return g_interrupted != 0; }
+
+void watch_for_hangup() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { g_hung_up = 1; };
+  ::sigaction(SIGHUP, &action, nullptr);
+}
+
+bool hung_up() {
+  const bool hung = g_hung_up != 0;
+  if (hung) g_hung_up = 0;
+  return hung;
+}
+
+std::string why_no_relay(const Address& address, std::string_view endpoint) {
+  if (const auto there = knock(address); !there) return there.error().message;
+  return endpoint == kPush
+             ? "somebody listens there and takes nothing: a relay that is held up, or no "
+               "push endpoint"
+             : "somebody listens there, but does not answer as a relay's stream endpoint";
+}
+
+std::function<std::string(const std::string&)> number_above(Zero zero, double most) {
+  return [zero, most](const std::string& text) -> std::string {
+    double number = 0;
+    const auto [last, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool parsed = failure == std::errc{} && last == text.data() + text.size();
+    const bool enough = zero == Zero::taken ? number >= 0 : number > 0;
+    if (parsed && enough && number <= most) return {};
+    return fmt::format("'{}' is not a number {}, at most {}", text,
+                       zero == Zero::taken ? "from 0 on" : "above 0", most);
+  };
+}
 
 }  // namespace xylem::cli

@@ -37,7 +37,8 @@ void add_bench(CLI::App& app, Run& run);
 int failed(std::string_view sentence);
 int misused(std::string_view sentence);
 
-// `given`, else the environment variable, else the default.
+// `given`, else the environment variable, else the default. Errors: bad_address, also for what
+// nobody can connect to.
 [[nodiscard]] Result<Address> endpoint(const std::string& given, const char* variable,
                                        const char* fallback);
 
@@ -50,5 +51,20 @@ int misused(std::string_view sentence);
 // Makes SIGINT and SIGTERM set a flag and end blocking calls, for commands that run until Ctrl-C.
 void watch_for_interrupt();
 [[nodiscard]] bool interrupted();
+// Makes SIGHUP set a flag that hung_up() takes down again.
+void watch_for_hangup();
+[[nodiscard]] bool hung_up();
+
+// Where `--connect` leads did not answer, in words that name the cause: nobody listens there, this
+// user may not, or somebody else does.
+inline constexpr std::string_view kPush = "push";
+inline constexpr std::string_view kStream = "stream";
+[[nodiscard]] std::string why_no_relay(const Address& address, std::string_view endpoint);
+
+// A check for CLI11's numbers: above 0, or from 0 on, up to `most`. A billion seconds are 31 years.
+inline constexpr double kCountMax = 1e18;
+enum class Zero : bool { refused, taken };
+[[nodiscard]] std::function<std::string(const std::string&)> number_above(Zero zero,
+                                                                          double most = 1e9);
 
 }  // namespace xylem::cli

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include "relay/cli/command.h"
 #include "relay/cli/event_text.h"
 #include "relay/cli/follow.h"
+#include "relay/cli/output.h"
 
 namespace xylem::cli {
 namespace {
@@ -26,33 +28,39 @@ class Dump final : public Follower {
 
   void on_event(const Receiver::Event& event) override {
     ++events_;
-    print(json_ ? json_line(event, metadata_) : text_.line(event));
+    output_.line(json_ ? json_line(event, metadata_) : text_.line(event));
   }
   void on_gap(const Gap& gap) override {
     ++gaps_;
     missing_ += gap.count;
-    print(json_ ? json_line(gap) : text_line(gap));
+    output_.line(json_ ? json_line(gap) : text_line(gap));
   }
-  void on_turn(Instant) override { broken_pipe_ |= std::fflush(stdout) != 0; }
-  [[nodiscard]] bool has_failed() const override { return broken_pipe_; }
-  void summary() const {
-    std::fprintf(stderr, "%llu events, %llu gaps", static_cast<unsigned long long>(events_),
-                 static_cast<unsigned long long>(gaps_));
-    if (missing_ != 0)
-      std::fprintf(stderr, ", %llu events missing", static_cast<unsigned long long>(missing_));
-    std::fputs("\n", stderr);
+  void on_turn(Instant) override { output_.flush(); }
+  [[nodiscard]] bool has_failed() const override { return output_.has_failed(); }
+
+  // Says what was printed, or why it could not be.
+  [[nodiscard]] int finish() {
+    const std::string account =
+        fmt::format("{} events, {} gaps{}", events_, gaps_,
+                    missing_ != 0 ? fmt::format(", {} events missing", missing_) : "");
+    if (const auto done = output_.finish(); !done) {
+      return failed(fmt::format("cannot write to standard output: {}, after at most {}",
+                                done.error().message, account));
+    }
+    // A reader such as head has what it wanted, and how much of the rest it read only it knows.
+    std::fprintf(stderr, "%s\n",
+                 output_.reader_has_gone() ? "the reader of the events has gone" : account.c_str());
+    return kFine;
   }
 
  private:
-  void print(const std::string& line) { broken_pipe_ |= std::puts(line.c_str()) < 0; }
-
   bool metadata_;
   bool json_;
+  Output output_ = Output::to_stdout();
   EventText text_;
   std::uint64_t events_ = 0;
   std::uint64_t gaps_ = 0;
   std::uint64_t missing_ = 0;
-  bool broken_pipe_ = false;
 };
 
 int dump(const DumpOptions& options) {
@@ -62,8 +70,11 @@ int dump(const DumpOptions& options) {
   ::signal(SIGPIPE, SIG_IGN);
   Dump printer(options);
   const auto followed = follow(options.follow, *receiver, printer);
-  if (followed || followed.error().code == ErrorCode::timed_out) printer.summary();
-  return followed ? kFine : failed(followed.error().message);
+  if (!followed && followed.error().code != ErrorCode::timed_out) {
+    return failed(followed.error().message);
+  }
+  const int code = printer.finish();
+  return followed || code != kFine ? code : failed(followed.error().message);
 }
 
 }  // namespace

@@ -1,20 +1,23 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "relay/base/limits.h"
+#include "relay/base/log.h"
+#include "relay/base/utf8.h"
 #include "relay/cli/command.h"
 #include "relay/client/dispatcher.h"
 #include "relay/event/routing_key.h"
 
 namespace xylem::cli {
 namespace {
-
-constexpr std::size_t kFieldsBytesMax = 60'000;  // with the common fields, near the relay's 64 KiB
 
 struct EmitOptions {
   std::string connect;
@@ -42,6 +45,25 @@ void add_field(EventFields& fields, const std::string& name, const std::string& 
   }
 }
 
+// What is wrong with the command line, or nothing.
+std::string field_problem(const std::vector<std::string>& fields) {
+  std::set<std::string> names;
+  for (const std::string& field : fields) {
+    const std::size_t equals = field.find('=');
+    const std::string name = field.substr(0, equals);
+    const std::string shown = printable(name);
+    if (equals == std::string::npos) return fmt::format("'{}' needs FIELD=VALUE", shown);
+    if (name.empty()) return fmt::format("'{}' has no field before its '='", printable(field));
+    if (name == "hostname") return "the hostname is said with --hostname";
+    if (EventFields::is_common(name)) {
+      return fmt::format("every event has a '{}' already, which cannot be given", shown);
+    }
+    if (!is_utf8(field)) return fmt::format("'{}' is not UTF-8, as JSON must be", printable(field));
+    if (!names.insert(name).second) return fmt::format("the field '{}' is given twice", shown);
+  }
+  return {};
+}
+
 // Sleeps until `at`; commands may, the relay may not. False if interrupted.
 bool wait_until(const Clock& clock, Instant at) {
   while (clock.now() < at) {
@@ -53,16 +75,54 @@ bool wait_until(const Clock& clock, Instant at) {
   return true;
 }
 
+Duration seconds(double number) {
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(std::min(number, 1e9)));
+}
+
+// Sends all of them, at the rate that was asked for; kFine also if it was interrupted.
+int send_all(const EmitOptions& options, const Address& address, Dispatcher& dispatcher,
+             const Clock& clock) {
+  const Instant started = clock.now();
+  Instant progress = started;
+  EventFields fields;
+  for (std::uint64_t n = 1; n <= options.count && !interrupted(); ++n) {
+    fields.clear();
+    for (const std::string& field : options.fields) {
+      const std::size_t equals = field.find('=');
+      add_field(fields, field.substr(0, equals), with_number(field.substr(equals + 1), n));
+    }
+    auto sent = dispatcher.send(options.type, fields);
+    // Full means that the relay is slow, or that there is none.
+    while (sent == Dispatcher::Sent::full) {
+      if (interrupted() || clock.now() - progress > seconds(options.timeout_s)) {
+        return failed(fmt::format("event {} was not taken: is a relay at {}? ({})", n,
+                                  address.text(), why_no_relay(address, kPush)));
+      }
+      static_cast<void>(wait_until(clock, clock.now() + std::chrono::milliseconds(1)));
+      sent = dispatcher.send(options.type, fields);
+    }
+    if (sent == Dispatcher::Sent::refused) {
+      return misused(
+          fmt::format("the event is larger than {} KiB", Dispatcher::kEventBytesMax >> 10));
+    }
+    progress = clock.now();
+    if (options.rate == 0) continue;
+    if (!wait_until(clock, started + seconds(static_cast<double>(n) / options.rate))) break;
+  }
+  return kFine;
+}
+
 int emit(const EmitOptions& options) {
   const auto address = endpoint(options.connect, "XYLEM_PUSH", "tcp://127.0.0.1:7600");
   if (!address) return misused(address.error().message);
-  if (!is_routing_key(key_of_type(options.type)))
-    return misused("the type makes no valid routing key");
-  for (const std::string& field : options.fields) {
-    if (field.find('=') == std::string::npos) {
-      failed(fmt::format("'{}' needs FIELD=VALUE", field));
-      return kUsage;
-    }
+  if (!is_routing_key(key_of_type(options.type)) || !is_utf8(options.type)) {
+    return misused(fmt::format(
+        "the type '{}' makes no valid routing key: 1 to {} bytes of UTF-8, at most {} words, "
+        "no control characters",
+        printable(options.type), kRoutingKeyBytesMax, kKeyWordsMax));
+  }
+  if (const std::string problem = field_problem(options.fields); !problem.empty()) {
+    return misused(problem);
   }
   watch_for_interrupt();
   Context context;
@@ -72,38 +132,13 @@ int emit(const EmitOptions& options) {
   made.hostname = options.hostname;
   auto dispatcher = Dispatcher::open(made, context, clock);
   if (!dispatcher) return failed(dispatcher.error().message);
-
-  const Instant started = clock.now();
-  const auto timeout =
-      std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options.timeout_s));
-  Instant progress = started;
-  EventFields fields;
-  for (std::uint64_t n = 1; n <= options.count && !interrupted(); ++n) {
-    fields.clear();
-    for (const std::string& field : options.fields) {
-      const std::size_t equals = field.find('=');
-      add_field(fields, field.substr(0, equals), with_number(field.substr(equals + 1), n));
-    }
-    // Full means that the relay is slow, or that there is none.
-    while ((*dispatcher)->send(options.type, fields) != Dispatcher::Sent::queued) {
-      if (fields.text().size() > kFieldsBytesMax) return misused("the event is larger than 64 KiB");
-      if (interrupted() || clock.now() - progress > timeout) {
-        return failed(fmt::format("event {} was not taken: is a relay at {}?", n, address->text()));
-      }
-      static_cast<void>(wait_until(clock, clock.now() + std::chrono::milliseconds(1)));
-    }
-    progress = clock.now();
-    if (options.rate > 0) {
-      const auto due = std::chrono::duration<double>(static_cast<double>(n) / options.rate);
-      if (!wait_until(clock, started + std::chrono::duration_cast<Duration>(due))) break;
-    }
-  }
+  if (const int code = send_all(options, *address, **dispatcher, clock); code != kFine) return code;
   (*dispatcher)->flush();
-  const std::uint64_t left = (*dispatcher)->close(timeout);
+  const std::uint64_t left = (*dispatcher)->close(seconds(options.timeout_s));
   const OutboxFigures figures = (*dispatcher)->figures();
   if (left != 0) {
-    return failed(fmt::format("{} of {} events were not sent: is a relay at {}?", left,
-                              figures.offered, address->text()));
+    return failed(fmt::format("{} of {} events were not sent: is a relay at {}? ({})", left,
+                              figures.sent + left, address->text(), why_no_relay(*address, kPush)));
   }
   std::fprintf(stderr, "sent %llu %s to %s\n", static_cast<unsigned long long>(figures.sent),
                figures.sent == 1 ? "event" : "events", address->text().c_str());
@@ -121,11 +156,13 @@ void add_emit(CLI::App& app, Run& run) {
                       "FIELD=VALUE; a value that is JSON goes as such, {n} is the event's number");
   command->add_option("--connect", options->connect,
                       "Push endpoint (default: XYLEM_PUSH, or tcp://127.0.0.1:7600)");
-  command->add_option("--count", options->count, "How many events")->check(CLI::PositiveNumber);
-  command->add_option("--rate", options->rate, "Events per second (default: as fast as it goes)");
+  command->add_option("--count", options->count, "How many events")
+      ->check(number_above(Zero::refused, kCountMax));
+  command->add_option("--rate", options->rate, "Events per second (default: as fast as it goes)")
+      ->check(number_above(Zero::refused));
   command->add_option("--hostname", options->hostname, "The node name that the events carry");
-  command->add_option("--timeout", options->timeout_s,
-                      "Seconds to wait for the relay to take them");
+  command->add_option("--timeout", options->timeout_s, "Seconds to wait for the relay to take them")
+      ->check(number_above(Zero::taken));
   command->footer(
       "Example: xylem emit task-succeeded uuid=t{n} runtime=0.25 --count 1000 --rate 100");
   command->callback([options, &run] { run = [options] { return emit(*options); }; });

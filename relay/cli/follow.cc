@@ -11,6 +11,10 @@
 
 namespace xylem::cli {
 
+namespace {
+constexpr std::int64_t kClocksApartUs = 60'000'000;  // the relay's may be ahead
+}
+
 void add_follow_options(CLI::App& command, FollowOptions& options) {
   command.add_option("patterns", options.patterns,
                      "AMQP topic patterns, such as 'task.*' or 'worker.#' (default: everything)");
@@ -21,8 +25,10 @@ void add_follow_options(CLI::App& command, FollowOptions& options) {
                      "5s, 2m, 1h ago, or 2026-11-24T10:00:00Z");
   command.add_flag("--no-follow", options.no_follow,
                    "With --since: stop at the present, as it was at the start");
-  command.add_option("--limit", options.limit, "Stop after so many events");
-  command.add_option("--seconds", options.seconds, "Stop after so many seconds");
+  command.add_option("--limit", options.limit, "Stop after so many events")
+      ->check(number_above(Zero::refused, kCountMax));
+  command.add_option("--seconds", options.seconds, "Stop after so many seconds")
+      ->check(number_above(Zero::refused));
   command.add_option("--overflow", options.overflow,
                      "When we are too slow: drop_oldest, drop_newest, block, disconnect, or spill "
                      "to the relay's spool");
@@ -36,11 +42,16 @@ Result<Receiver::Options> receiver_of(const FollowOptions& options, const std::s
   if (const auto filter = TopicFilter::parse(options.patterns); !filter) {
     return tl::unexpected(filter.error());
   }
+  if (auto fine = check_can_match(options.patterns); !fine) return tl::unexpected(fine.error());
   if (options.no_follow && options.since.empty()) {
     return fail(ErrorCode::usage, "--no-follow goes with --since: there is nothing before now");
   }
   if (!options.since.empty()) {
-    XYLEM_TRY(made.since_us, parse_since(options.since, SystemClock().wall_us()));
+    const std::int64_t now_us = SystemClock().wall_us();
+    XYLEM_TRY(made.since_us, parse_since(options.since, now_us));
+    if (made.since_us > now_us + kClocksApartUs) {
+      return fail(ErrorCode::usage, fmt::format("--since {} is yet to come", options.since));
+    }
   }
   made.patterns = options.patterns;
   made.name = options.name.empty() ? fmt::format("{}-{}", command, ::getpid()) : options.name;
@@ -78,13 +89,15 @@ Result<void> follow(const FollowOptions& options, const Receiver::Options& wante
     been_connected |= receiver.is_connected();
     if (!receiver.is_connected() && !said_waiting && elapsed > std::chrono::seconds(1)) {
       said_waiting = true;
-      std::fprintf(stderr, "waiting for a relay at %s ...\n", wanted.relay.text().c_str());
+      std::fprintf(stderr, "waiting for a relay at %s (%s) ...\n", wanted.relay.text().c_str(),
+                   why_no_relay(wanted.relay, kStream).c_str());
     }
   }
   been_connected |= receiver.is_connected();
   receiver.close();
   if (been_connected) return {};
-  return fail(ErrorCode::timed_out, fmt::format("there is no relay at {}", wanted.relay.text()));
+  return fail(ErrorCode::timed_out, fmt::format("there is no relay at {}: {}", wanted.relay.text(),
+                                                why_no_relay(wanted.relay, kStream)));
 }
 
 }  // namespace xylem::cli

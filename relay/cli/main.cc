@@ -1,7 +1,11 @@
 #include <malloc.h>
 
+#include <cstdio>
+
 #include "relay/base/version.h"
 #include "relay/cli/command.h"
+#include "relay/cli/output.h"
+#include "relay/node/variables.h"
 
 namespace {
 
@@ -10,6 +14,13 @@ namespace {
 void keep_batch_memory() {
   ::mallopt(M_MMAP_THRESHOLD, 64 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
+}
+
+// A command has done its work only if what it printed has arrived.
+int with_output(int code) {
+  const auto flushed = xylem::cli::flush_stdout();
+  if (flushed || code != xylem::cli::kFine) return code;
+  return xylem::cli::failed(flushed.error().message);
 }
 
 }  // namespace
@@ -32,7 +43,10 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kFine : kUsage;
+    return with_output(app.exit(error) == 0 ? kFine : kUsage);
   }
-  return run();
+  for (const xylem::Problem& note : xylem::unknown_variables(environment())) {
+    std::fprintf(stderr, "note: %s %s\n", note.where.c_str(), note.what.c_str());
+  }
+  return with_output(run());
 }

@@ -1,15 +1,15 @@
 #include <fmt/format.h>
 #include <signal.h>
+#include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <string>
 
 #include "relay/base/log.h"
 #include "relay/cli/command.h"
 #include "relay/cli/follow.h"
+#include "relay/cli/output.h"
 #include "relay/cli/progress.h"
 #include "relay/cli/recording.h"
 
@@ -22,43 +22,38 @@ struct RecordOptions {
   std::string file;
   FollowOptions follow;
   bool force = false;
+  bool append = false;
 };
 
-struct Close {
-  void operator()(std::FILE* file) const {
-    if (file != stdout) std::fclose(file);
-  }
-};
-using File = std::unique_ptr<std::FILE, Close>;
-
-Result<File> open_file(const RecordOptions& options) {
-  if (options.file == "-") return File(stdout);
-  File file(std::fopen(options.file.c_str(), options.force ? "we" : "wxe"));
-  if (file) return file;
-  const char* why =
-      errno == EEXIST ? "it is there already; --force writes over it" : std::strerror(errno);
-  return fail(ErrorCode::io, fmt::format("'{}': {}", printable(options.file), why));
+Result<Output> open_file(const RecordOptions& options) {
+  return Output::open(options.file, options.append  ? Output::Mode::append
+                                    : options.force ? Output::Mode::replace
+                                                    : Output::Mode::create);
 }
 
 class Recorder final : public Follower {
  public:
-  explicit Recorder(File file) : file_(std::move(file)) {}
+  Recorder(std::string path, Output output)
+      : path_(std::move(path)),
+        output_(std::move(output)),
+        on_terminal_(is_terminal(STDERR_FILENO)) {}
 
   void on_event(const Receiver::Event& event) override {
     ++events_;
-    write(recorded_line(event));
+    output_.line(recorded_line(event));
   }
   void on_gap(const Gap& gap) override {
     ++gaps_;
     missing_ += gap.count;
     unknown_ += gap.count == 0;
-    write(recorded_line(gap));
+    output_.line(recorded_line(gap));
   }
   void on_turn(Instant now) override {
     if (started_ == Instant{}) started_ = flushed_at_ = now;
+    if (hung_up()) on_hangup();
     if (now - flushed_at_ >= kFlushInterval) {
       flushed_at_ = now;
-      if (std::fflush(file_.get()) != 0) remember_error();
+      output_.flush();
     }
     progress_.show(now, [&] {
       const double seconds = std::chrono::duration<double>(now - started_).count();
@@ -66,48 +61,53 @@ class Recorder final : public Follower {
                          seconds > 0 ? static_cast<double>(events_) / seconds : 0);
     });
   }
-  [[nodiscard]] bool has_failed() const override { return error_ != 0; }
+  [[nodiscard]] bool has_failed() const override {
+    return left_alone_ || !trouble_.empty() || output_.has_failed();
+  }
 
   // The last bytes are in the file, as far as the system says so.
   [[nodiscard]] Result<void> finish() {
     progress_.clear();
-    if (std::fflush(file_.get()) != 0) remember_error();
-    if (file_.get() != stdout && std::fclose(file_.release()) != 0) remember_error();
-    if (error_ == 0) return {};
-    return fail(ErrorCode::io, std::strerror(error_));
+    const auto finished = output_.finish();
+    if (!finished) {
+      return fail(ErrorCode::io,
+                  fmt::format("'{}': {}", printable(path_), finished.error().message));
+    }
+    if (!trouble_.empty()) return fail(ErrorCode::io, trouble_);
+    return {};
   }
-  [[nodiscard]] bool is_empty() const { return bytes_ == 0; }
+  [[nodiscard]] bool is_empty() const { return output_.bytes() == 0; }
   // "12 events, 3.4 kB, 1 gap, 7 events missing"
   [[nodiscard]] std::string account() const {
     std::string text = fmt::format("{} {}, {}, {} {}", events_, events_ == 1 ? "event" : "events",
-                                   bytes_text(bytes_), gaps_, gaps_ == 1 ? "gap" : "gaps");
+                                   bytes_text(output_.bytes()), gaps_, gaps_ == 1 ? "gap" : "gaps");
     if (missing_ != 0) text += fmt::format(", {} events missing", missing_);
     if (unknown_ != 0) text += fmt::format(", {} of unknown size", unknown_);
     return text;
   }
 
  private:
-  void write(const std::string& line) {
-    if (error_ != 0) return;
-    bytes_ += line.size() + 1;
-    const bool written = std::fwrite(line.data(), 1, line.size(), file_.get()) == line.size() &&
-                         std::fputc('\n', file_.get()) != EOF;
-    if (!written) remember_error();
-  }
-  void remember_error() {
-    if (error_ == 0) error_ = errno != 0 ? errno : EIO;
+  // Log rotation has moved the file away. Or the terminal was closed, which ends what ran on it.
+  void on_hangup() {
+    if (on_terminal_ && !is_terminal(STDERR_FILENO)) {
+      left_alone_ = true;
+    } else if (auto done = output_.reopen(path_); !done) {
+      trouble_ = done.error().message;
+    }
   }
 
-  File file_;
+  std::string path_;
+  Output output_;
+  bool on_terminal_;
+  bool left_alone_ = false;
+  std::string trouble_;
   Progress progress_;
   std::uint64_t events_ = 0;
-  std::uint64_t bytes_ = 0;
   std::uint64_t gaps_ = 0;
   std::uint64_t missing_ = 0;  // events, where the number is known
   std::uint64_t unknown_ = 0;  // gaps whose number is not
   Instant started_;
   Instant flushed_at_;
-  int error_ = 0;
 };
 
 int record(const RecordOptions& options) {
@@ -117,15 +117,17 @@ int record(const RecordOptions& options) {
   ::signal(SIGPIPE, SIG_IGN);
   auto file = open_file(options);
   if (!file) return failed(file.error().message);
-  Recorder recorder(std::move(*file));
+  if (!file->is_stdout()) watch_for_hangup();
+  Recorder recorder(options.file, std::move(*file));
   const auto followed = follow(options.follow, *receiver, recorder);
   const auto finished = recorder.finish();
   const std::string name = printable(options.file);
   // Nothing came of it; the next try need not be told to write over it.
-  if (!followed && recorder.is_empty() && options.file != "-") std::remove(options.file.c_str());
+  if (!followed && recorder.is_empty() && !options.append && options.file != "-") {
+    std::remove(options.file.c_str());
+  }
   if (!finished) {
-    return failed(
-        fmt::format("'{}': {}, after {}", name, finished.error().message, recorder.account()));
+    return failed(fmt::format("{}, after {}", finished.error().message, recorder.account()));
   }
   if (followed || !recorder.is_empty()) {
     std::fprintf(stderr, "recorded %s to %s\n", recorder.account().c_str(), name.c_str());
@@ -140,12 +142,17 @@ void add_record(CLI::App& app, Run& run) {
   CLI::App* command = app.add_subcommand("record", "Capture events to a file");
   command->add_option("file", options->file, "Where to; '-' for stdout")->required();
   add_follow_options(*command, options->follow);
-  command->add_flag("--force", options->force, "Write over a file that is there already");
+  CLI::Option* force =
+      command->add_flag("--force", options->force, "Write over a file that is there already");
+  command->add_flag("--append", options->append, "Write behind what is in it already")
+      ->excludes(force);
   command->footer(
       "Example: xylem record failures.jsonl 'task.failed' --since 1h\n"
       "One JSON object a line: an event with its sequence, time and routing key, byte for byte, "
       "or a gap\nin the place of what was missed. A relay that was away or restarted is asked for "
-      "what it still has.\n`xylem replay` plays the file back.");
+      "what it still has.\n`xylem replay` plays the file back. SIGHUP opens the file by its name "
+      "again, "
+      "for log rotation.");
   command->callback([options, &run] { run = [options] { return record(*options); }; });
 }
 

@@ -114,7 +114,8 @@ class Replay {
     progress_.clear();
     if (!all_sent && left != 0) {
       failed(fmt::format("{} of {} events were not sent: is a relay at {}?", left,
-                         player_.sent() + left, relay_.text()));
+                         player_.sent() + left, relay_.text()) +
+             fmt::format(" ({})", why_no_relay(relay_, kPush)));
     }
     summary();
     if (error) return failed(fmt::format("'{}' {}", printable(options_.file), error->message));
@@ -222,6 +223,9 @@ int replay(const ReplayOptions& options) {
   if (!speed) return misused(speed.error().message);
   auto filter = TopicFilter::parse(options.patterns);
   if (!filter) return misused(filter.error().message);
+  if (const auto fine = check_can_match(options.patterns); !fine) {
+    return misused(fine.error().message);
+  }
   watch_for_interrupt();
   std::ifstream file;
   std::uint64_t file_bytes = 0;
@@ -251,8 +255,10 @@ void add_replay(CLI::App& app, Run& run) {
                       "Push endpoint (default: XYLEM_PUSH, or tcp://127.0.0.1:7600)");
   command->add_option("--speed", options->speed,
                       "1 (default) keeps the distances in time, 2 halves them, max has none");
-  command->add_option("--timeout", options->timeout_s,
-                      "Seconds to wait for a relay that takes nothing");
+  command
+      ->add_option("--timeout", options->timeout_s,
+                   "Seconds to wait for a relay that takes nothing")
+      ->check(number_above(Zero::taken));
   command->footer(
       "Example: xylem replay failures.jsonl --speed max\n"
       "The events are marked as replayed: subscribers of the stream get them and see the mark, "

@@ -40,7 +40,8 @@ class Trial final : Admission::Refused, Admission::Outlet {
 
  private:
   void on_refused(Refusal why, std::string_view, std::size_t bytes) override {
-    refusals.push_back(fmt::format("{} ({} bytes)", name_of(why), bytes));
+    refusals.push_back(
+        fmt::format("{} ({} bytes); expected {}", name_of(why), bytes, admission_.expected(why)));
   }
   void on_batch(std::unique_ptr<Batch> batch) override {
     for (const EventEntry& entry : batch->entries()) keys.emplace_back(batch->key_of(entry));
@@ -107,6 +108,9 @@ int route(const RouteOptions& options) {
   for (const std::string& pattern : options.patterns) {
     if (const auto parsed = TopicPattern::parse(pattern); !parsed)
       return misused(parsed.error().message);
+  }
+  if (const auto fine = check_can_match(options.patterns); !fine) {
+    return misused(fine.error().message);
   }
   const std::vector<Subscriber> live = live_subscribers(*config);
   if (live.empty()) std::printf("no stream subscriber is connected, or no relay answers\n");

@@ -46,7 +46,10 @@ std::string_view group_of(std::string_view type) { return type.substr(0, type.fi
 Dispatcher::Dispatcher(Options options, Context& context, const Clock& clock)
     : options_(std::move(options)),
       clock_source_(clock),
-      outbox_({options_.relay, options_.waiting_bytes_max}, context),
+      outbox_({.relay = options_.relay,
+               .waiting_bytes_max = options_.waiting_bytes_max,
+               .event_bytes_max = kEventBytesMax},
+              context),
       heart_(*this),
       runner_("dispatcher", {&heart_, &outbox_}, clock) {
   if (options_.hostname.empty())
@@ -94,6 +97,10 @@ bool Dispatcher::wants(std::string_view group) const {
 
 Dispatcher::Sent Dispatcher::send(std::string_view type, const EventFields& fields) {
   if (!wants(group_of(type))) return Sent::not_enabled;
+  if (fields.has_common()) {
+    outbox_.refuse();
+    return Sent::refused;
+  }
   thread_local std::string object;  // warm after the first event of a thread
   const std::int64_t now_us = clock_source_.wall_us();
   object.clear();
@@ -132,8 +139,8 @@ Dispatcher::Sent Dispatcher::put(std::string_view type, std::string_view object,
     const std::uint64_t count = buffered_.fetch_add(1, std::memory_order_relaxed) + 1;
     wake = count % options_.buffer_events == 0;
   }
-  const bool queued = outbox_.put(key, object, timestamp_us, wake);
-  return queued ? Sent::queued : Sent::dropped;
+  if (outbox_.put(key, object, timestamp_us, wake)) return Sent::queued;
+  return is_routing_key(key) && object.size() <= kEventBytesMax ? Sent::full : Sent::refused;
 }
 
 std::uint64_t Dispatcher::adjust(std::uint64_t other) {

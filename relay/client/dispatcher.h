@@ -36,18 +36,25 @@ class Dispatcher {
     std::size_t buffer_events = 24;
     std::size_t waiting_bytes_max = std::size_t{8} << 20;
   };
-  // Starts the sending thread. `context` and `clock` must outlive the dispatcher. Errors: io.
+  // Starts the sending thread. `context` and `clock` must outlive the dispatcher. Errors:
+  // bad_address; io, also when the relay's name has no address or this process may not write to its
+  // ipc socket. A relay that is not there yet is no error.
   [[nodiscard]] static Result<std::unique_ptr<Dispatcher>> open(Options options, Context& context,
                                                                 const Clock& clock);
   ~Dispatcher();  // close() with half a second
 
-  enum class Sent { queued, not_enabled, dropped };
-  // `type` is Celery's ("task-failed"). Not enabled: disable()d, or not one of the groups.
-  // Dropped, and counted in figures(): the outbox is full, the event is above 64 KiB, or the type
-  // makes no routing key.
+  // not_enabled  disable()d, or not one of the groups
+  // full         the outbox has no room; a later try may find some
+  // refused      no relay takes it, however often it is tried: it is above 64 KiB, the type makes
+  // no
+  //              routing key, or a field has a name that is the dispatcher's
+  // figures() counts what is full or refused as dropped.
+  enum class Sent { queued, not_enabled, full, refused };
+  // `type` is Celery's ("task-failed").
   Sent send(std::string_view type, const EventFields& fields);
-  // A ready JSON object instead, as it is; `type` must be its type.
+  // A ready JSON object instead, as it is, at most kEventBytesMax of it; `type` must be its type.
   Sent send_json(std::string_view type, std::string_view object, std::int64_t timestamp_us);
+  static constexpr std::size_t kEventBytesMax = std::size_t{64} << 10;
   void flush() { outbox_.wake(); }
 
   // Celery's switches (remote control enable_events, disable_events).

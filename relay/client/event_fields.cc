@@ -57,7 +57,13 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
+bool EventFields::is_common(std::string_view name) {
+  return name == "type" || name == "timestamp" || name == "hostname" || name == "utcoffset" ||
+         name == "pid" || name == "clock";
+}
+
 void EventFields::name(std::string_view name) {
+  has_common_ |= is_common(name);
   if (!text_.empty()) text_ += ',';
   append_json_string(text_, name);
   text_ += ':';

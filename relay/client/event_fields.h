@@ -13,7 +13,8 @@ namespace xylem {
 //   fields.add("uuid", id).add("runtime", 0.25).add("retries", 2).add_null("eta");
 //
 // Names that every event has (type, timestamp, hostname, utcoffset, pid, clock) are the
-// dispatcher's to add. Reuse one with clear() and nothing is allocated once it is warm. One thread.
+// dispatcher's to add; it refuses fields that have them. Reuse one with clear() and nothing is
+// allocated once it is warm. One thread.
 class EventFields {
  public:
   EventFields& add(std::string_view name, std::string_view text);
@@ -35,7 +36,13 @@ class EventFields {
   // REQUIRES `json` to be a valid JSON value; the relay refuses the event otherwise.
   EventFields& add_json(std::string_view name, std::string_view json);
 
-  void clear() { text_.clear(); }
+  void clear() {
+    text_.clear();
+    has_common_ = false;
+  }
+  // A name was added that is the dispatcher's.
+  [[nodiscard]] bool has_common() const { return has_common_; }
+  [[nodiscard]] static bool is_common(std::string_view name);
   // `"name":value` pairs with commas between, without braces.
   [[nodiscard]] std::string_view text() const { return text_; }
 
@@ -44,6 +51,7 @@ class EventFields {
   EventFields& add_unsigned(std::string_view name, std::uint64_t number);
   void name(std::string_view name);
   std::string text_;
+  bool has_common_ = false;
 };
 
 // Appends `text` as a JSON string. What is not valid UTF-8 becomes U+FFFD.

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "relay/event/routing_key.h"
+#include "relay/transport/lookup.h"
 
 namespace xylem {
 namespace {
@@ -13,6 +14,8 @@ namespace {
 // each costs every thread on its way a wake-up (docs/decisions/0007). A lone event never waits.
 constexpr std::size_t kManyEvents = 32;
 constexpr timespec kMoment{0, 250'000};
+
+constexpr Duration kLookInterval = std::chrono::seconds(5);
 
 void rest() { ::nanosleep(&kMoment, nullptr); }
 }  // namespace
@@ -26,13 +29,32 @@ Outbox::Outbox(Options options, Context& context)
       event_(options_.event_bytes_max) {}
 
 Result<void> Outbox::on_start() {
+  XYLEM_TRY(found_, look_up_to_connect(options_.relay));
+  return connect();
+}
+
+Result<void> Outbox::connect() {
   SocketOptions socket;
   socket.send_hwm = options_.send_hwm;
   socket.immediate = true;  // what waits, waits here, where it is counted
   if (auto made = Socket::open(socket_, context_, SocketKind::push, socket); !made) return made;
-  if (auto connected = socket_->connect(options_.relay); !connected) return connected;
+  if (auto connected = socket_->connect(found_); !connected) return connected;
   fd_ = socket_->fd();
   return {};
+}
+
+// While nothing can be sent, the relay may have moved to another address. Where its name still
+// means the same the socket stays: what it holds may be on its way.
+void Outbox::follow_the_name(Instant now) {
+  if (!options_.relay.is_name() || now < look_at_) return;
+  const bool first = look_at_ == Instant{};
+  look_at_ = now + kLookInterval;
+  if (first || socket_->writable()) return;
+  const auto found = look_up_to_connect(options_.relay);
+  if (!found || *found == found_) return;
+  found_ = *found;
+  // Without a descriptor for another socket the old one stays, until the next look.
+  if (!connect()) found_ = options_.relay;
 }
 
 bool Outbox::put(std::string_view key, std::string_view body, std::int64_t timestamp_us,
@@ -59,6 +81,12 @@ bool Outbox::put(std::string_view key, std::string_view body, std::int64_t times
   }
   if (ring) bell_->ring();
   return true;
+}
+
+void Outbox::refuse() {
+  const std::lock_guard lock(mutex_);
+  ++figures_.offered;
+  ++figures_.dropped;
 }
 
 // By its shape, if it has one. Otherwise its key is looked at; the rest is for the relay to say.
@@ -121,7 +149,8 @@ bool Outbox::send_front() {
   return true;
 }
 
-std::size_t Outbox::do_work(Instant) {
+std::size_t Outbox::do_work(Instant now) {
+  follow_the_name(now);
   if (batch_events_ >= kManyEvents && !is_full()) rest();
   std::size_t sent = 0;
   while (sent < 16 && socket_->writable() && send_front()) ++sent;

@@ -47,6 +47,8 @@ class Outbox final : public Agent {
   // called.
   [[nodiscard]] bool put(std::string_view key, std::string_view body, std::int64_t timestamp_us,
                          bool wake);
+  // Counts an event as dropped that is no event.
+  void refuse();
   void wake() { bell_->ring(); }
   [[nodiscard]] OutboxFigures figures() const;
   // How long what libzmq has taken may still leave once this has stopped; the end of the context
@@ -64,6 +66,8 @@ class Outbox final : public Agent {
   [[nodiscard]] std::uint64_t on_stop() override;
 
  private:
+  [[nodiscard]] Result<void> connect();
+  void follow_the_name(Instant now);
   [[nodiscard]] bool add(std::string_view key, std::string_view body, std::int64_t timestamp_us);
   void close_open();
   [[nodiscard]] bool send_front();
@@ -77,6 +81,8 @@ class Outbox final : public Agent {
 
   // Sender thread only. Full batches wait in order before the open one.
   std::optional<Socket> socket_;
+  Address found_;  // the relay's, its name looked up
+  Instant look_at_;
   int fd_ = -1;
   BatchRef at_hand_;              // taken out, and not yet taken by the socket
   std::size_t batch_events_ = 0;  // in the batch taken out last

@@ -166,12 +166,35 @@ TEST(DispatcherClose, GivesARelayThatIsHeldUpItsPatience) {
   }
 }
 
-TEST_F(DispatcherTest, DropsAnEventThatNoRelayWouldTake) {
+// Trying again helps where the outbox is full, and never here.
+TEST_F(DispatcherTest, RefusesAnEventThatNoRelayWouldTake) {
   const auto sender = dispatcher();
-  EventFields fields;
-  fields.add("result", std::string(65 << 10, 'x'));
-  EXPECT_EQ(sender->send("task-succeeded", fields), Dispatcher::Sent::dropped);
-  EXPECT_EQ(sender->figures().dropped, 1u);
+  EventFields large;
+  large.add("result", std::string(65 << 10, 'x'));
+  EXPECT_EQ(sender->send("task-succeeded", large), Dispatcher::Sent::refused);
+  EXPECT_EQ(sender->send("", {}), Dispatcher::Sent::refused);
+  EXPECT_EQ(sender->send("task-\n", {}), Dispatcher::Sent::refused);
+  for (const char* common : {"type", "timestamp", "hostname", "utcoffset", "pid", "clock"}) {
+    EventFields twice;
+    twice.add(common, "x");
+    EXPECT_EQ(sender->send("task-sent", twice), Dispatcher::Sent::refused) << common;
+  }
+  EXPECT_EQ(sender->figures().dropped, 9u);
+  EXPECT_EQ(sender->figures().offered, 9u);
+}
+
+TEST_F(DispatcherTest, SaysThatTheOutboxIsFullAndNotThatTheEventIsWrong) {
+  Dispatcher::Options options;
+  options.relay = testing::address("ipc:///tmp/xylem-test-nobody-listens-here");
+  options.waiting_bytes_max = 4096;
+  const auto sender = std::move(Dispatcher::open(options, context_, relay_.clock()).value());
+  auto sent = Dispatcher::Sent::queued;
+  for (int n = 0; n < 100 && sent == Dispatcher::Sent::queued; ++n) {
+    EventFields fields;  // each unlike the one before, or only the difference would be kept
+    fields.add("result", std::string(1000, static_cast<char>('a' + n % 26)));
+    sent = sender->send("task-succeeded", fields);
+  }
+  EXPECT_EQ(sent, Dispatcher::Sent::full);
 }
 
 }  // namespace

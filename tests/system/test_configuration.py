@@ -86,7 +86,80 @@ def test_other_machines_are_kept_out_unless_insecure_is_said(address):
     code, said = check("--set", f"push.listen={address}")
     assert code == 78
     assert "can be reached from other machines" in said and "--insecure" in said
-    assert check("--set", f"push.listen={address}", "--insecure")[0] == 0
+    assert "--insecure" not in check("--set", f"push.listen={address}", "--insecure")[1]
+
+
+# What serve would die of, check says; and the other way round.
+@pytest.mark.parametrize("endpoint", ["push.listen", "http.listen"])
+@pytest.mark.parametrize("host, code, sentence", [
+    ("localhost", 0, ""), ("127.0.0.1", 0, ""), ("*", 0, ""),
+    ("192.0.2.1", 78, "192.0.2.1 is no address of this machine"),
+    ("relay.invalid", 78, "'relay.invalid' has no address: "),
+    ("[::g]", 78, "no IPv6 address in its brackets"),
+    ("300.1.1.1", 78, "no IPv4 address of four numbers"),
+    ("a b", 78, "neither a name nor an address")])
+def test_check_says_fine_exactly_where_serve_can_listen(
+        start_relay, endpoint, host, code, sentence):
+    scheme = "http" if endpoint == "http.listen" else "tcp"
+    setting = f"{endpoint}={scheme}://{host}:0"
+    checked, said = check("--set", setting, "--insecure")
+    assert checked == code and sentence in said
+    if code == 0:
+        relay = start_relay({endpoint: f"{scheme}://{host}:0"}, options=["--insecure"])
+        assert relay.push and relay.http
+    else:
+        served = xylem("serve", "--set", setting, "--insecure", *(QUIET if scheme == "tcp" else ()))
+        assert served.returncode == 78 and sentence in served.stderr
+
+
+@pytest.mark.parametrize("address, sentence", [
+    ("tcp://*:7601", "name the one to connect to"),
+    ("tcp://127.0.0.1:0", "on which nobody listens"),
+    ("http://127.0.0.1:7680", "is not a tcp:// or ipc:// address")])
+def test_an_upstream_that_nobody_can_connect_to_is_refused(address, sentence):
+    code, said = check("--insecure", "--set", f"upstream.connect={address}",
+                       "--set", "spool.directory=/nowhere")
+    assert code == 78 and sentence in said
+    done = xylem("emit", "task-sent", "--connect", address)
+    assert done.returncode == 2 and sentence in done.stderr
+
+
+def test_what_is_not_there_at_the_moment_is_noted(folder):
+    code, said = check("--insecure", "--set", "upstream.connect=tcp://central.invalid:7601",
+                       "--set", f"spool.directory={folder}/log",
+                       "--set", f"push.listen=ipc://{folder}/missing/push")
+    assert code == 0 and said.endswith("the configuration is fine\n")
+    assert "note: upstream.connect: 'central.invalid' has no address: " in said
+    assert f"note: push.listen: there is no folder {folder}/missing yet" in said
+
+
+def test_a_variable_that_is_nearly_an_option_is_refused_with_the_one_that_was_meant():
+    env = clean_environment(XYLEM_PUSH_LISTN="tcp://127.0.0.1:0")
+    code, said = check(env=env)
+    assert code == 78
+    assert "XYLEM_PUSH_LISTN: is not an option; did you mean 'XYLEM_PUSH_LISTEN'?" in said
+    assert xylem("serve", env=env).returncode == 78
+
+
+@pytest.mark.parametrize("variable, sentence", [
+    ("XYLEM_PUHS", "XYLEM_PUHS means nothing to xylem; did you mean 'XYLEM_PUSH'?"),
+    ("XYLEM_COLOUR_OF_THE_SKY", "XYLEM_COLOUR_OF_THE_SKY means nothing to xylem")])
+def test_any_other_variable_that_means_nothing_is_noted(variable, sentence):
+    for command in (["check"], ["emit", "task-sent", "--connect", "nonsense"]):
+        done = xylem(*command, env=clean_environment(**{variable: "1"}))
+        assert f"note: {sentence}\n" in done.stderr
+    kubernetes = clean_environment(XYLEM_SERVICE_HOST="10.0.0.1", XYLEM_PORT="tcp://10.0.0.1:7600",
+                                   XYLEM_PORT_7600_TCP_ADDR="10.0.0.1", XYLEM_PUSH="tcp://a:1")
+    assert check(env=kubernetes) == (0, "the configuration is fine\n")
+
+
+@pytest.mark.parametrize("setting, sentence", [
+    ("ipc.mode=0668", "'0668' is not a mode"), ("ipc.mode=432", "'432' is not a mode"),
+    ("ipc.mode=rw", "'rw' is not a mode"), ("ipc.group=nobodys", "there is no group 'nobodys'"),
+    ('amqp_sink.patterns=["task-failed"]', "did you mean 'task.failed'?")])
+def test_what_can_mean_nothing_is_refused_by_check(setting, sentence):
+    code, said = check("--set", setting)
+    assert code == 78 and sentence in said
 
 
 def test_serve_refuses_other_machines_unless_insecure_is_said(start_relay, context):

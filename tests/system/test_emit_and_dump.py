@@ -198,3 +198,56 @@ def test_dump_ends_quietly_when_its_reader_leaves(relay, push):
     push.event("task-sent")
     push.event("task-sent")
     assert dump.wait(timeout=15) in (0, 1)
+
+
+def test_dump_onto_a_full_disk_fails_and_says_so(relay, push):
+    push.event("task-sent")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([XYLEM, "dump", "--connect", relay.stream, "--since", "1h",
+                               "--no-follow"], stdout=full, stderr=subprocess.PIPE, text=True,
+                              env=clean_environment(), timeout=20)
+    assert done.returncode == 1
+    assert "cannot write to standard output: No space left on device" in done.stderr
+
+
+# As `dump | head -1`: it has its line, and no other event may come for hours.
+def test_dump_ends_when_its_reader_has_gone_though_nothing_comes(relay, push):
+    dump = subprocess.Popen([XYLEM, "dump", "--connect", relay.stream, "--name", "head"],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            env=clean_environment())
+    relay.await_subscriber("head")
+    push.event("task-sent")
+    assert "task-sent" in dump.stdout.readline()
+    dump.stdout.close()
+    assert dump.wait(timeout=10) == 0
+    assert dump.stderr.read().endswith("the reader of the events has gone\n")
+
+
+@pytest.mark.parametrize("endpoint", ["push", "http"])
+def test_what_is_no_stream_is_told_apart_from_nobody(relay, endpoint):
+    place = getattr(relay, endpoint).replace("http://", "tcp://")
+    done = xylem("dump", "--connect", place, "--seconds", "1.5")
+    assert done.returncode == 1
+    assert "listens there, but does not answer as a relay's stream endpoint" in done.stderr
+
+
+def test_what_is_no_push_endpoint_is_told_apart_from_nobody(relay):
+    done = xylem("emit", "task-sent", "--connect", relay.stream, "--timeout", "0.5")
+    assert done.returncode == 1 and "or no push endpoint" in done.stderr
+
+
+@pytest.mark.parametrize("place, cause", [
+    ("tcp://127.0.0.1:1", "Connection refused"), ("ipc:///nowhere/push", "No such file"),
+    ("tcp://relay.invalid:7600", "'relay.invalid' has no address")])
+def test_why_there_is_no_relay_is_told(place, cause):
+    for command in (["emit", "task-sent", "--timeout", "0.5"], ["dump", "--seconds", "1.5"]):
+        done = xylem(*command, "--connect", place)
+        assert done.returncode == 1 and cause in done.stderr, done.stderr
+
+
+def test_a_relay_is_found_by_a_name(start_relay):
+    relay = start_relay({"push.listen": "tcp://localhost:0", "stream.listen": "tcp://localhost:0"})
+    by_name = relay.push.replace("127.0.0.1", "localhost")
+    done = xylem("emit", "task-sent", "--connect", by_name)
+    assert (done.returncode, done.stderr) == (0, f"sent 1 event to {by_name}\n")
+    relay.await_accepted(1)

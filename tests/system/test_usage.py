@@ -1,9 +1,10 @@
 """Usage errors, xylem route, xylem check: what the shell is told."""
 import json
+import subprocess
 
 import pytest
 
-from relay_process import xylem
+from relay_process import XYLEM, clean_environment, xylem
 
 
 def test_without_a_command_usage_is_an_error():
@@ -18,7 +19,13 @@ def test_without_a_command_usage_is_an_error():
     ["dump", "--format", "xml"], ["dump", "--limit", "x"], ["record"], ["replay"], ["route"],
     ["check", "extra"],
     ["bench", "--lane", "fast"], ["bench", "--push", "tcp://127.0.0.1:1"],
-    ["bench", "--events", "0"]])
+    ["bench", "--events", "0"], ["bench", "--rate", "-1"], ["bench", "--patience", "nan"],
+    ["emit", "task-sent", "--rate", "-1"], ["emit", "task-sent", "--rate", "0"],
+    ["emit", "task-sent", "--rate", "inf"], ["emit", "task-sent", "--count", "-1"],
+    ["emit", "task-sent", "--count", "1.5"], ["emit", "task-sent", "--timeout", "-1"],
+    ["dump", "--limit", "0"], ["dump", "--limit", "-1"], ["dump", "--seconds", "-1"],
+    ["dump", "--seconds", "nan"], ["replay", "x", "--timeout", "-1"],
+    ["record", "x", "--force", "--append"]])
 def test_a_usage_error_exits_2_and_says_what_is_wrong(arguments):
     done = xylem(*arguments)
     said = done.stderr + done.stdout
@@ -29,10 +36,39 @@ def test_a_usage_error_exits_2_and_says_what_is_wrong(arguments):
 @pytest.mark.parametrize("arguments", [
     ["dump", "--overflow", "spil"], ["dump", "--connect", "nonsense"], ["dump", "task.a*"],
     ["emit", "task-sent", "--connect", "nonsense"], ["bench", "--overflow", "spill"],
-    ["bench", "--pattern", "a*b"], ["route", "task-sent", "--pattern", "a*b"]])
+    ["bench", "--pattern", "a*b"], ["route", "task-sent", "--pattern", "a*b"],
+    ["emit", "task-sent", "type=oops"], ["emit", "task-sent", "hostname=here"],
+    ["emit", "task-sent", "timestamp=1"], ["emit", "task-sent", "clock=1"],
+    ["emit", "task-sent", "a=1", "a=2"], ["emit", "task-sent", "=1"],
+    ["emit", "task-\n"], ["emit", "a" * 246], ["emit", ".".join("a" * 33)],
+    ["dump", "--since", "2999-01-01T00:00:00Z"], ["dump", "--connect", "tcp://*:7603"],
+    ["replay", "x", "task-failed"]])
 def test_an_argument_that_makes_no_sense_is_a_usage_error(arguments):
     done = xylem(*arguments, timeout=5)
     assert done.returncode == 2 and "xylem: " in done.stderr
+
+
+@pytest.mark.parametrize("command", [["dump"], ["route", "task-sent", "--pattern"],
+                                     ["record", "/tmp/never-written"]])
+def test_a_pattern_that_can_match_nothing_is_told_with_the_one_that_was_meant(command):
+    done = xylem(*command, "task-failed", timeout=5)
+    assert done.returncode == 2
+    assert "'task-failed' can match nothing" in done.stderr
+    assert "did you mean 'task.failed'?" in done.stderr
+
+
+# Success is said and returned only for what was done.
+@pytest.mark.parametrize("command", [
+    ["check", "--defaults"], ["check", "--show"],
+    ["route", "task-sent", "--set", "http.listen=off"],
+    ["spool", "ls", "."], ["spool", "verify", "."], ["--version"], ["--help"], ["emit", "--help"]])
+def test_a_command_whose_output_is_lost_has_failed(command, tmp_path):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([XYLEM, *command], stdout=full, stderr=subprocess.PIPE, text=True,
+                              cwd=tmp_path, env=clean_environment(), timeout=10)
+    assert done.returncode == 1
+    assert "cannot write to standard output: " in done.stderr
+    assert "is fine" not in done.stderr
 
 
 @pytest.mark.parametrize("command", [[], ["serve"], ["emit"], ["dump"], ["record"], ["replay"],
