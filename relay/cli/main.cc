@@ -6,8 +6,6 @@
 #include <iostream>
 #include <sstream>
 
-#include <cstdio>
-
 #include "relay/base/version.h"
 #include "relay/cli/command.h"
 #include "relay/cli/output.h"

@@ -67,21 +67,4 @@ Result<void> check_can_match(const std::vector<std::string>& patterns) {
   return {};
 }
 
-Result<void> check_can_match(const std::vector<std::string>& patterns) {
-  for (const std::string& text : patterns) {
-    const auto refuse = [&](std::string_view why) {
-      return fail(ErrorCode::bad_pattern,
-                  fmt::format("topic pattern '{}' can match nothing: {}", printable(text), why));
-    };
-    if (!is_utf8(text)) return refuse("routing keys are UTF-8");
-    if (text.find('-') != std::string::npos) {
-      return refuse(
-          fmt::format("a routing key has '.' where an event's type has '-'; did you mean "
-                      "'{}'?",
-                      key_of_type(text)));
-    }
-  }
-  return {};
-}
-
 }  // namespace xylem
