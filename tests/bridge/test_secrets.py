@@ -94,7 +94,8 @@ def test_each_way_to_fail_names_its_cause(start_bridge, broker, exchange, certif
                  "the broker did not answer in time"),
                 ("amqp://no-such-host.invalid", "cannot look no-such-host.invalid up"),
                 (f"amqp://127.0.0.1:{broker.port}/nowhere", "vhost nowhere not found")):
-            relay = start_bridge({"amqp_source.exchange": exchange}, ready=False, url=url)
+            relay = start_bridge({"amqp_source.exchange": exchange}, ready=False, url=url,
+                                 options=["--insecure"])
             trouble(relay, says)
             assert relay.get("/healthz")[0] == 200
             relay.stop()
