@@ -17,7 +17,8 @@ constexpr Duration kHeartbeatAgeMax = std::chrono::seconds(5);
 // A call to a broker that takes nothing lasts for ten seconds at most, a connect for some answers;
 // a name of a relay upstream is looked up for as long, where the resolver is away.
 constexpr Duration kBrokerAgeMax = std::chrono::seconds(20);
-// A disk that wakes up keeps only those waiting who read the past.
+// A disk that wakes up, or is busy, keeps those waiting who read the past and what is to be
+// written.
 constexpr Duration kDiskAgeMax = std::chrono::seconds(60);
 constexpr Duration kStallMax = std::chrono::seconds(2);
 constexpr Duration kHurryInterval = std::chrono::milliseconds(50);
@@ -335,7 +336,7 @@ std::vector<Check> Node::liveness() const {
 // Those that wait for a name server, a broker or a disk are as alive as these are; to start the
 // relay anew because of them would only end what works.
 std::optional<Duration> Node::may_wait(const AgentRunner& runner) const {
-  if (&runner == history_thread_) return kDiskAgeMax;
+  if (&runner == history_thread_ || &runner == spool_thread_) return kDiskAgeMax;
   const bool waits = &runner == amqp_source_thread_ || &runner == amqp_sink_thread_ ||
                      &runner == amqp_watch_thread_ || &runner == upstream_thread_;
   return waits ? std::optional(kBrokerAgeMax) : std::nullopt;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <regex>
 #include <string_view>
 
 #include "relay/base/log.h"
@@ -28,11 +27,13 @@ bool is_known(std::string_view name) {
 }
 
 // XYLEM_SERVICE_HOST, XYLEM_PORT_7600_TCP_ADDR: a service's, for every container beside it.
-bool is_of_kubernetes(const std::string& name) {
-  static const std::regex made(
-      "XYLEM(_[A-Z0-9_]*)?_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT(_[0-9]+_(TCP|UDP|SCTP)"
-      "(_(PROTO|PORT|ADDR))?)?)");
-  return std::regex_match(name, made);
+bool is_of_kubernetes(std::string_view name) {
+  if (name.ends_with("_SERVICE_HOST") || name.ends_with("_PORT")) return true;
+  if (name.find("_SERVICE_PORT_") != std::string_view::npos) return true;
+  constexpr std::string_view kPort = "_PORT_";
+  const std::size_t port = name.find(kPort);
+  return port != std::string_view::npos && port + kPort.size() < name.size() &&
+         name[port + kPort.size()] >= '0' && name[port + kPort.size()] <= '9';
 }
 
 std::vector<std::string> strangers(const std::vector<std::string>& environment) {
