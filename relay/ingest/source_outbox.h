@@ -19,9 +19,9 @@ namespace xylem {
 }
 
 // What a source hands to the pipeline. One message can become more batches than its edge has room
-// for: events of a shaped frame that has to be made anew take up to eight times its bytes. The
-// surplus waits here, in order, and the source reads nothing until it is gone; so what waits is
-// never more than one message's. One owner thread, the source's.
+// for: a list whose events take more bytes in a batch than in JSON, or a frame that is near the
+// largest and not taken whole. The surplus waits here, in order, and the source reads nothing until
+// it is gone; so what waits is never more than one message's. One owner thread, the source's.
 class SourceOutbox {
  public:
   explicit SourceOutbox(SourceEdge& edge) : edge_(edge) {}
