@@ -11,9 +11,10 @@ constexpr Duration kReconnectMax = std::chrono::seconds(1);
 }
 
 Network::Counts& Network::Counts::operator+=(const Counts& more) {
-  for (const auto count : {&Counts::delivered, &Counts::lost, &Counts::dropped, &Counts::doubled,
-                           &Counts::swapped, &Counts::resets, &Counts::held, &Counts::connections,
-                           &Counts::refused, &Counts::full, &Counts::unreachable}) {
+  for (const auto count :
+       {&Counts::delivered, &Counts::lost, &Counts::dropped, &Counts::doubled, &Counts::swapped,
+        &Counts::resets, &Counts::held, &Counts::connections, &Counts::refused, &Counts::full,
+        &Counts::unreachable, &Counts::cut_off}) {
     this->*count += more.*count;
   }
   return *this;
@@ -320,6 +321,12 @@ std::size_t Network::deliver(Connection& connection, bool there) {
       return moved + 1;
     }
     if (!to->takes_more()) break;
+    const std::int64_t most = to->options_.frame_bytes_max;
+    if (most >= 0 && way.under_way.front().message.size() > static_cast<std::size_t>(most)) {
+      reset(connection);
+      ++counts_.cut_off;
+      return moved + 1;
+    }
     to->inbound_.emplace_back(there ? connection.routing_id : std::string(),
                               std::move(way.under_way.front().message));
     way.under_way.pop_front();

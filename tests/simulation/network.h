@@ -41,6 +41,7 @@ class Network {
     std::uint64_t refused = 0;  // connects that found nobody
     std::uint64_t full = 0;
     std::uint64_t unreachable = 0;
+    std::uint64_t cut_off = 0;  // for a frame above the receiver's limit
     Counts& operator+=(const Counts& more);
   };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "relay/codec/shaped_batch.h"
 
@@ -18,9 +19,9 @@ constexpr std::uint32_t kFillerMax = 120;
 }  // namespace
 
 Oracle::Counts& Oracle::Counts::operator+=(const Counts& more) {
-  for (const auto count :
-       {&Counts::events, &Counts::promised, &Counts::delivered, &Counts::again, &Counts::excused,
-        &Counts::in_gaps, &Counts::admitted, &Counts::damaged, &Counts::gaps, &Counts::moved}) {
+  for (const auto count : {&Counts::strange, &Counts::events, &Counts::promised, &Counts::delivered,
+                           &Counts::again, &Counts::excused, &Counts::in_gaps, &Counts::admitted,
+                           &Counts::damaged, &Counts::gaps, &Counts::moved}) {
     this->*count += more.*count;
   }
   return *this;
@@ -65,6 +66,14 @@ std::optional<Oracle::Id> Oracle::id_of(std::string_view key, std::string_view b
   return id;
 }
 
+// What bears the mark of ours is ours, to the last byte.
+std::optional<Oracle::What> Oracle::what_of(std::string_view key, std::string_view body) const {
+  if (const auto id = id_of(key, body)) return *id;
+  if (!strangers_ || body.find(kIdName) != std::string_view::npos) return std::nullopt;
+  const std::hash<std::string_view> hash;
+  return kStrange | (hash(key) * 31 ^ hash(body));
+}
+
 void Oracle::promised(Id id) {
   Event& event = events_[id];
   if (event.promised) return;
@@ -87,31 +96,45 @@ void Oracle::stamped(const std::string& relay, bool is_sidecar, const Batch& bat
   }
   const auto plain = batch.is_shaped() ? expand(batch) : nullptr;
   const Batch& whole = plain ? *plain : batch;
+  const std::uint64_t source = batch.origin().source.value;
+  if (source != 0) {
+    for (const std::size_t piece : std::exchange(epoch.open_pieces, {})) {
+      epoch.events[piece].source = source;
+      take(relay, at, epoch, epoch.events[piece]);
+    }
+  }
   for (const EventEntry& entry : whole.entries()) {
-    const auto id = id_of(whole.key_of(entry), whole.body_of(entry));
-    if (!id) return violated(fmt::format("{} took what nobody sent", relay));
-    take(relay, at, epoch, {*id, batch.origin().source.value});
+    const auto what = what_of(whole.key_of(entry), whole.body_of(entry));
+    if (!what) return violated(fmt::format("{} took what nobody sent", relay));
+    if (whole.sequence_of(entry).value != epoch.events.size() + 1) {
+      return violated(fmt::format("{} gave sequences with holes", relay));
+    }
+    if (batch.origin().more) epoch.open_pieces.push_back(epoch.events.size());
+    epoch.events.push_back({*what, source});
+    ++at.taken[*what];
+    if (!batch.origin().more) take(relay, at, epoch, epoch.events.back());
   }
 }
 
 void Oracle::take(const std::string& name, Relay& relay, OneEpoch& epoch, const Stamped& stamped) {
-  Event& event = events_[stamped.id];
+  if (stamped.is_strange()) return;
+  const Id id = stamped.id();
+  Event& event = events_[id];
   const bool again =
       std::any_of(epoch.by_source.begin(), epoch.by_source.end(), [&](const auto& source) {
-        return source.first != stamped.source && source.second.contains(stamped.id);
+        return source.first != stamped.source && source.second.contains(id);
       });
   counts_.moved += again;
-  epoch.events.push_back(stamped);
-  if (!epoch.by_source[stamped.source].insert(stamped.id).second) {
-    violated(fmt::format("{} took event {} twice in one epoch", name, stamped.id));
+  if (!epoch.by_source[stamped.source].insert(id).second) {
+    violated(fmt::format("{} took event {} twice in one epoch", name, id));
   }
   const auto logged = relay.logged.find(stamped.source);
-  if (logged != relay.logged.end() && logged->second.contains(stamped.id) && !relay.damaged) {
-    violated(fmt::format("{} took event {} again, which its log has", name, stamped.id));
+  if (logged != relay.logged.end() && logged->second.contains(id) && !relay.damaged) {
+    violated(fmt::format("{} took event {} again, which its log has", name, id));
   }
   const auto [newest, first] = epoch.newest.try_emplace({stamped.source, event.worker}, event.n);
   if (!first && event.n <= newest->second) {
-    violated(fmt::format("{} took event {} ({} of worker {}) behind {}", name, stamped.id, event.n,
+    violated(fmt::format("{} took event {} ({} of worker {}) behind {}", name, id, event.n,
                          event.worker, newest->second));
   }
   newest->second = event.n;
@@ -124,16 +147,22 @@ void Oracle::take(const std::string& name, Relay& relay, OneEpoch& epoch, const 
     // was away: it comes late, or not at all.
     if (relay.damaged && newest_anywhere.relay != name) return;
     violated(fmt::format("{} took event {} ({} of worker {}), new, when {} had come by before",
-                         name, stamped.id, event.n, event.worker, newest_anywhere.end - 1));
+                         name, id, event.n, event.worker, newest_anywhere.end - 1));
   }
   newest_anywhere = {event.n + 1, name};
 }
 
 void Oracle::excuse(Relay& relay, const Stamped& lost) {
-  Event& event = events_[lost.id];
+  if (lost.is_strange()) return;
+  Event& event = events_[lost.id()];
   if (level_at(relay, event) != AckLevel::written || event.excused) return;
   event.excused = true;
-  owed_.erase(lost.id);
+  owed_.erase(lost.id());
+}
+
+void Oracle::keep(Relay& relay, const Stamped& stamped) {
+  if (relay.is_sidecar) ++relay.kept[stamped.what];
+  if (!stamped.is_strange()) relay.logged[stamped.source].insert(stamped.id());
 }
 
 void Oracle::ended(const std::string& relay, const End& end) {
@@ -141,7 +170,7 @@ void Oracle::ended(const std::string& relay, const End& end) {
   const std::vector<Stamped>& events = at.epochs[at.epoch.value].events;
   for (std::size_t i = 0; i < events.size(); ++i) {
     if (i < end.synced.value) {
-      at.logged[events[i].source].insert(events[i].id);
+      keep(at, events[i]);
     } else if (i < end.written.value) {
       at.unsynced.push_back(events[i]);
     }
@@ -157,25 +186,29 @@ void Oracle::recovered(const std::string& relay, Epoch epoch) {
     violated(fmt::format("{} began epoch {}, which is not later than before", relay, epoch.value));
   }
   at.epoch = epoch;
-  for (const Stamped& kept : at.unsynced) at.logged[kept.source].insert(kept.id);
+  for (const Stamped& kept : at.unsynced) keep(at, kept);
   at.unsynced.clear();
 }
 
 void Oracle::delivered(const std::string& relay, Epoch epoch, Sequence sequence,
                        std::string_view key, std::string_view body) {
-  const auto id = id_of(key, body);
-  if (!id) return violated(fmt::format("{} delivered what nobody sent: {}", relay, body));
+  const auto what = what_of(key, body);
+  if (!what) return violated(fmt::format("{} delivered what nobody sent: {}", relay, body));
   const Relay& at = relays_[relay];
   const auto known = at.epochs.find(epoch.value);
   const bool stamped = known != at.epochs.end() && sequence.value != 0 &&
                        sequence.value <= known->second.events.size();
-  if (!stamped || known->second.events[sequence.value - 1].id != *id) {
+  if (!stamped || known->second.events[sequence.value - 1].what != *what) {
     return violated(fmt::format("{} delivered event {} as {} of epoch {}, which it is not", relay,
-                                *id, sequence.value, epoch.value));
+                                *what, sequence.value, epoch.value));
   }
-  Event& event = events_[*id];
-  ++event.deliveries;
-  owed_.erase(*id);
+  if (*what >= kStrange) {
+    ++counts_.strange;
+    return;
+  }
+  const Id id = static_cast<Id>(*what);
+  ++events_[id].deliveries;
+  owed_.erase(id);
 }
 
 void Oracle::missing(const std::string& relay, const Place& from, const Place& to) {
@@ -188,12 +221,36 @@ bool Oracle::is_in_a_gap(Id id) const {
       for (const auto& [epoch, known] : relay.epochs) {
         for (std::size_t i = 0; i < known.events.size(); ++i) {
           const Place place{{epoch}, {i + 1}};
-          if (known.events[i].id == id && place >= from && place < to) return true;
+          if (known.events[i].what == id && place >= from && place < to) return true;
         }
       }
     }
   }
   return false;
+}
+
+Oracle::Hop Oracle::hop_behind(const std::string& sidecar) const {
+  const Relay& first = relays_.at(sidecar);
+  Hop hop;
+  Tally here = first.kept;
+  const auto now = first.epochs.find(first.epoch.value);
+  if (now != first.epochs.end()) {
+    for (const Stamped& stamped : now->second.events) ++here[stamped.what];
+  }
+  for (const auto& [what, times] : first.taken) hop.accepted += times;
+  Tally there;
+  for (const auto& [name, relay] : relays_) {
+    if (name == sidecar) continue;
+    for (const auto& [what, times] : relay.taken) {
+      there[what] += times;
+      hop.arrived += times;
+    }
+  }
+  for (const auto& [what, times] : here) {
+    const auto found = there.find(what);
+    hop.missing += times - std::min(times, found == there.end() ? 0 : found->second);
+  }
+  return hop;
 }
 
 void Oracle::judge() {
@@ -217,7 +274,7 @@ void Oracle::judge() {
   for (const auto& [name, relay] : relays_) {
     for (const auto& [epoch, known] : relay.epochs) {
       for (std::size_t i = 0; i < known.events.size(); ++i) {
-        if (known.events[i].id == lost.front()) {
+        if (known.events[i].what == lost.front()) {
           where += fmt::format(", {} of epoch {} at {}", i + 1, epoch, name);
         }
       }

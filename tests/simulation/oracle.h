@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -24,6 +25,10 @@ namespace xylem::simulation {
 //   within an epoch, and for what is in its log for good, a relay takes a source's event once
 //   a worker's events keep their order, also from one relay to another
 //   nothing else ever arrives, and no byte of it is changed
+//   from one relay to the next: accepted = delivered + dropped by reason, also of what strangers
+//   say
+//
+// Of a stranger's events it knows nothing before a relay takes them in, and then their contents.
 class Oracle {
  public:
   using Id = std::uint32_t;
@@ -34,6 +39,9 @@ class Oracle {
   [[nodiscard]] Id draw(std::uint32_t worker, const Levels& levels, bool by_sidecar);
   [[nodiscard]] std::string body_of(Id id) const;
   [[nodiscard]] static std::string key_of(Id id);
+
+  // Strangers speak to the relays as well.
+  void expect_strangers() { strangers_ = true; }
 
   // Its sender has been told that it is safe.
   void promised(Id id);
@@ -64,6 +72,16 @@ class Oracle {
   using Place = std::pair<Epoch, Sequence>;
   void missing(const std::string& relay, const Place& from, const Place& to);
 
+  // What the relays behind a sidecar have of what is in its log.
+  struct Hop {
+    std::uint64_t accepted = 0;  // by the sidecar, in all its lives
+    std::uint64_t arrived = 0;   // at the others, what came again as well
+    std::uint64_t missing = 0;   // in its log for good, and at none of the others
+  };
+  // REQUIRES that all of the sidecar's log was sent on.
+  [[nodiscard]] Hop hop_behind(const std::string& sidecar) const;
+  [[nodiscard]] std::uint64_t admitted_losses() const { return admitted_losses_; }
+
   // Promised, and neither delivered nor excused yet.
   [[nodiscard]] std::size_t missing() const { return owed_.size(); }
   [[nodiscard]] std::size_t unpromised() const { return events_.size() - promised_; }
@@ -83,7 +101,8 @@ class Oracle {
     std::uint64_t admitted = 0;  // promised and counted as dropped by a sidecar
     std::uint64_t damaged = 0;   // promised and lost with flipped bits
     std::uint64_t gaps = 0;
-    std::uint64_t moved = 0;  // taken by one relay again, under another source
+    std::uint64_t moved = 0;    // taken by one relay again, under another source
+    std::uint64_t strange = 0;  // delivered, of strangers
     Counts& operator+=(const Counts& more);
   };
   [[nodiscard]] Counts counts() const;
@@ -99,12 +118,19 @@ class Oracle {
     std::uint32_t deliveries = 0;
     bool was_stamped = false;
   };
+  // An event by its Id; a stranger's by its contents, with the highest bit.
+  using What = std::uint64_t;
+  static constexpr What kStrange = What{1} << 63;
   struct Stamped {
-    Id id = 0;
+    What what = 0;
     std::uint64_t source = 0;
+    [[nodiscard]] bool is_strange() const { return what >= kStrange; }
+    [[nodiscard]] Id id() const { return static_cast<Id>(what); }
   };
+  using Tally = std::unordered_map<What, std::uint64_t>;
   struct OneEpoch {
-    std::vector<Stamped> events;  // by sequence, from 1
+    std::vector<Stamped> events;           // by sequence, from 1
+    std::vector<std::size_t> open_pieces;  // of frames whose source is told by their last
     std::map<std::uint64_t, std::unordered_set<Id>> by_source;
     std::map<std::pair<std::uint64_t, std::uint32_t>, std::uint32_t> newest;  // source, worker: n
   };
@@ -116,12 +142,16 @@ class Oracle {
     // What of the epochs before is in its log: for good, and as long as the power stays.
     std::map<std::uint64_t, std::unordered_set<Id>> logged;
     std::vector<Stamped> unsynced;
+    Tally taken;  // in all its epochs
+    Tally kept;   // of epochs before this one, by a log that has them for good
     std::vector<std::pair<Place, Place>> gaps;
   };
 
   [[nodiscard]] std::optional<Id> id_of(std::string_view key, std::string_view body) const;
+  [[nodiscard]] std::optional<What> what_of(std::string_view key, std::string_view body) const;
   [[nodiscard]] AckLevel level_at(const Relay& relay, const Event& event) const;
   void excuse(Relay& relay, const Stamped& lost);
+  static void keep(Relay& relay, const Stamped& stamped);
   void take(const std::string& name, Relay& relay, OneEpoch& epoch, const Stamped& stamped);
   [[nodiscard]] bool is_in_a_gap(Id id) const;
 
@@ -138,6 +168,7 @@ class Oracle {
   std::size_t promised_ = 0;
   std::uint64_t admitted_losses_ = 0;
   bool flipped_ = false;
+  bool strangers_ = false;
   std::optional<std::string> violation_;
   Counts counts_;
 };

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "tests/simulation/world.h"
 
 namespace xylem::simulation {
@@ -24,6 +26,10 @@ Plan Plan::of(std::uint64_t seed) {
   plan.rough_links = chance.one_in(5);
   plan.flipped_bits = chance.one_in(10);
   plan.small_quota = chance.one_in(8);
+  plan.strangers = chance.one_in(3) ? chance.between(1, 4) : 0;
+  plan.narrow = plan.shape != Shape::direct && chance.one_in(2);
+  plan.false_limits = plan.shape == Shape::sidecar && plan.narrow && chance.one_in(3);
+  if (plan.false_limits) plan.events = std::min<std::size_t>(plan.events, 120);
   plan.first_level = chance.one_in(2) ? AckLevel::written : AckLevel::synced;
   plan.second_level = chance.one_in(2) ? AckLevel::written : AckLevel::synced;
   return plan;
@@ -44,6 +50,9 @@ std::string Plan::describe() const {
   add(small_quota, "a small quota");
   add(clock_jumps, "clock jumps");
   add(rough_links, "rough links");
+  add(narrow, "a narrow relay upstream");
+  add(false_limits, "which does not say so");
+  if (strangers != 0) text += fmt::format(", {} strangers", strangers);
   add(disks_lie, "disks that lie");
   return text;
 }
@@ -60,7 +69,9 @@ Report& Report::operator+=(const Report& more) {
   disk += more.disk;
   relay += more.relay;
   subscriber += more.subscriber;
+  strangers += more.strangers;
   oracle += more.oracle;
+  exact_ledgers += more.exact_ledgers;
   resent += more.resent;
   return *this;
 }
@@ -90,6 +101,19 @@ std::string Report::describe() const {
       "full ({} calls), {} sectors lost, {} kept, {} names lost, {} bits flipped\n",
       disk.writes, disk.syncs, disk.failed_writes, disk.failed_syncs, disk.failed_names, full_disks,
       disk.full, disk.lost_sectors, disk.kept_sectors, disk.lost_names, disk.flipped_bits);
+  text += fmt::format(
+      "  strangers   {} controls, {} batches, {} messages, {} welcomes, {} byes, {} events of "
+      "theirs "
+      "delivered, {} cut off\n",
+      strangers.controls, strangers.batches, strangers.messages, strangers.welcomes, strangers.byes,
+      oracle.strange, network.cut_off);
+  text += fmt::format(
+      "  two in row  {} ledgers held to the event, {} refused, {} of them too large; dropped: {} "
+      "too "
+      "large, {} refused, {} by quotas, {} damaged\n",
+      exact_ledgers, relay.refused, relay.too_large, relay.dropped_for(DropReason::too_large),
+      relay.dropped_for(DropReason::refused), relay.dropped_for(DropReason::spool_quota),
+      relay.dropped_for(DropReason::spool_damaged));
   text += fmt::format(
       "  others      {} clock jumps, {} pauses, {} batches resent by producers, {} hellos, {} "
       "epochs, {} overflow gaps, {} retention gaps, {} taken again by another source",

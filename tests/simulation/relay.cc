@@ -11,16 +11,17 @@
 namespace xylem::simulation {
 namespace {
 
-// Small, so that a run costs little.
-constexpr SourceLimits kLimits{std::size_t{32} << 10, std::size_t{16} << 10};
-constexpr Admission::Options kAdmission{kLimits, std::size_t{16} << 10};
+Admission::Options admission_of(const SourceLimits& limits) {
+  return {limits, std::min<std::size_t>(limits.message_bytes_max / 2, std::size_t{16} << 10)};
+}
 
 AckedIngest::Options acked_options(const Relay::Options& options) {
   AckedIngest::Options made;
   made.listen = {address_of(options.acked)};
-  made.admission = kAdmission;
+  made.admission = admission_of(options.limits);
   made.limits.window_bytes = std::uint64_t{16} << 10;
-  made.limits.frame_bytes_max = kLimits.message_bytes_max;
+  made.limits.frame_bytes_max =
+      options.frame_bytes_told != 0 ? options.frame_bytes_told : options.limits.message_bytes_max;
   made.limits.level_max = AckLevel::synced;
   return made;
 }
@@ -29,6 +30,7 @@ Upstream::Options upstream_options(const Relay::Options& options, std::uint64_t 
   Upstream::Options made = options.upstream_options;
   made.name = options.name;
   made.seed = seed;
+  made.frame = options.limits.frame();
   for (const std::string& address : options.upstream) made.connect.push_back(address_of(address));
   return made;
 }
@@ -44,36 +46,54 @@ Result<Epoch> begin_epoch(Spool& spool, const Clock& clock) {
 }  // namespace
 
 Relay::Counts& Relay::Counts::operator+=(const Counts& more) {
-  for (const auto count : {&Counts::starts, &Counts::failed_starts, &Counts::kills,
-                           &Counts::power_losses, &Counts::stops, &Counts::moves, &Counts::resent,
-                           &Counts::duplicates, &Counts::stalls, &Counts::set_aside}) {
+  for (const auto count :
+       {&Counts::starts, &Counts::failed_starts, &Counts::kills, &Counts::power_losses,
+        &Counts::stops, &Counts::moves, &Counts::resent, &Counts::duplicates, &Counts::stalls,
+        &Counts::set_aside, &Counts::refused, &Counts::too_large}) {
     this->*count += more.*count;
   }
+  for (std::size_t i = 0; i < dropped.size(); ++i) dropped[i] += more.dropped[i];
   return *this;
 }
 
-// The workers on a sidecar's own machine: what PushIngest is to a relay, without its socket. They
-// learn what is safe as an acked source would.
+// The workers on a relay's own machine: what PushIngest is to a relay, without its socket. They
+// learn what is safe as an acked source would. Strangers come by the same door.
 class Relay::LocalWorkers final : Admission::Refused, Admission::Outlet {
  public:
-  LocalWorkers(SourceEdge& edge, const LogProgress& progress, AckLevel level, Oracle& oracle)
+  LocalWorkers(SourceEdge& edge, const LogProgress& progress, const Options& options,
+               Oracle& oracle)
       : edge_(edge),
+        outbox_(edge),
         progress_(progress),
-        level_(level),
+        level_(options.local_level),
         oracle_(oracle),
-        admission_(kAdmission, *this, *this) {}
+        admission_(admission_of(options.limits), *this, *this) {}
 
   void take_in(const std::vector<Oracle::Id>& events) {
     for (const Oracle::Id id : events) {
-      if (edge_.room() < kBatchesPerTurn) break;
+      if (!outbox_.has_room() || edge_.room() < kBatchesPerTurn) break;
       admission_.admit_json(Oracle::key_of(id), oracle_.body_of(id));
       taken_.push_back(id);
     }
     admission_.flush();
-    edge_.ring_consumer();
+    outbox_.ring();
   }
-  [[nodiscard]] bool all_safe() const { return unstamped_.empty() && waiting_.empty(); }
+  void take_in_strange(const std::optional<std::string>& key, const testing::Bytes& body) {
+    if (!outbox_.has_room()) return;
+    strange_ = true;
+    const testing::Exact exact(body);
+    const std::string_view text{reinterpret_cast<const char*>(exact.bytes.get()), exact.size};
+    key ? admission_.admit_json(*key, text) : admission_.admit_batch(exact.span());
+    admission_.flush();
+    strange_ = false;
+    outbox_.ring();
+  }
+  [[nodiscard]] bool all_safe() const {
+    return outbox_.empty() && unstamped_.empty() && waiting_.empty();
+  }
   void settle() {
+    static_cast<void>(outbox_.flush());
+    outbox_.ring();
     const auto stamped = edge_.stamped();
     for (; !unstamped_.empty() && unstamped_.front().pushed <= stamped.batches;) {
       waiting_.push_back(std::move(unstamped_.front()));
@@ -95,20 +115,21 @@ class Relay::LocalWorkers final : Admission::Refused, Admission::Outlet {
     Sequence last;
   };
   void on_refused(Refusal, std::string_view, std::size_t) override {
-    oracle_.violated("an event was refused");
+    if (!strange_) oracle_.violated("an event was refused");
   }
   void on_batch(std::unique_ptr<Batch> batch) override {
-    edge_.push(batch.release());
-    unstamped_.push_back({std::exchange(taken_, {}), ++pushed_, {}});
+    outbox_.push(std::move(batch));
+    unstamped_.push_back({std::exchange(taken_, {}), outbox_.batches(), {}});
   }
 
   SourceEdge& edge_;
+  SourceOutbox outbox_;
   const LogProgress& progress_;
   AckLevel level_;
   Oracle& oracle_;
   Admission admission_;
   std::vector<Oracle::Id> taken_;
-  std::uint64_t pushed_ = 0;
+  bool strange_ = false;
   std::deque<Pending> unstamped_;
   std::deque<Pending> waiting_;
 };
@@ -131,7 +152,7 @@ struct Relay::Life {
                &history_link),
         history([this] { return spool->reader(kPassBytes); }, history_link),
         pipeline(epoch, clock, {&push_edge, &acked_edge}, {&stream_edge, &spool_edge, &watch_edge}),
-        local(push_edge, progress, options.local_level, oracle) {
+        local(push_edge, progress, options, oracle) {
     for (SourceEdge* edge : {&push_edge, &acked_edge}) edge->join(bell, bell);
     for (SinkEdge* edge : {&stream_edge, &spool_edge, &watch_edge}) edge->join(bell, bell);
     history_link.join(bell, bell);
@@ -231,6 +252,11 @@ void Relay::note_figures() {
     if (sample.metric == Metric::upstream_resent) counts_.resent += value;
     if (sample.metric == Metric::acked_duplicates) counts_.duplicates += value;
     if (sample.metric == Metric::pipeline_stalls) counts_.stalls += value;
+    if (sample.metric == Metric::source_refused) {
+      counts_.refused += value;
+      const bool too_large = sample.labels[1].second == name_of(Refusal::event_too_large);
+      counts_.too_large += too_large ? value : 0;
+    }
     // What was under way, and the one that waited to be, the quota may have let go of; then it was
     // in memory alone.
     if (sample.metric == Metric::upstream_unacked_batches && has_small_quota()) {
@@ -238,6 +264,13 @@ void Relay::note_figures() {
     }
   }
   oracle_.admitted_loss(dropped());
+  if (!life_->upstream) return;
+  const Ledger ledger = upstream_ledger();
+  for (std::size_t i = 0; i < kDropReasonCount; ++i) counts_.dropped[i] += ledger.dropped[i];
+}
+
+Ledger Relay::upstream_ledger() const {
+  return life_->upstream->board().rows().front().figures.ledger;
 }
 
 bool Relay::has_small_quota() const {
@@ -253,7 +286,7 @@ std::uint64_t Relay::dropped() const {
   const TapBoard& board = life_->upstream->board();
   // The catalog's count is newer than the board's.
   return life_->spool->catalog().account().dropped + of(board, DropReason::spool_damaged) +
-         of(board, DropReason::too_large);
+         of(board, DropReason::too_large) + of(board, DropReason::refused);
 }
 
 void Relay::end(bool power_lost) {
@@ -329,6 +362,10 @@ void Relay::pause_all(Instant until) {
 }
 
 void Relay::take_in(const std::vector<Oracle::Id>& events) { life_->local.take_in(events); }
+
+void Relay::take_in_strange(std::optional<std::string> key, const testing::Bytes& body) {
+  life_->local.take_in_strange(key, body);
+}
 
 Relay::Counts Relay::counts() const { return counts_; }
 

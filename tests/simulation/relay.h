@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "relay/ingest/acked_ingest.h"
 #include "relay/pipeline/pipeline_agent.h"
 #include "relay/spool/spool_agent.h"
+#include "tests/doubles/bytes.h"
 #include "tests/doubles/simulated_disk.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/oracle.h"
@@ -33,6 +35,8 @@ class Relay {
     std::string acked;   // where it listens
     std::string stream;  // likewise
     std::size_t ring_batches = 64;
+    SourceLimits limits{std::size_t{32} << 10, std::size_t{16} << 10};  // small: a run costs little
+    std::size_t frame_bytes_told = 0;  // to sources, if not what it takes
     LogWriter::Options spool;
     SpoolAgent::Options spool_agent;
     StreamEgress::Options stream_egress;
@@ -53,6 +57,12 @@ class Relay {
     std::uint64_t duplicates = 0;
     std::uint64_t stalls = 0;
     std::uint64_t set_aside = 0;
+    std::uint64_t refused = 0;    // of what came over acked links, messages and events
+    std::uint64_t too_large = 0;  // of them, events
+    std::array<std::uint64_t, kDropReasonCount> dropped{};  // on the way upstream
+    [[nodiscard]] std::uint64_t dropped_for(DropReason reason) const {
+      return dropped[static_cast<std::size_t>(reason)];
+    }
     Counts& operator+=(const Counts& more);
   };
 
@@ -77,6 +87,8 @@ class Relay {
 
   // Events of its own workers, from its own machine; some of them may be left.
   void take_in(const std::vector<Oracle::Id>& events);
+  // Whatever somebody pushes: with a key JSON, without one a frame.
+  void take_in_strange(std::optional<std::string> key, const testing::Bytes& body);
 
   [[nodiscard]] SimulatedDisk& disk() { return disk_; }
   [[nodiscard]] const std::string& name() const { return options_.name; }
@@ -85,6 +97,7 @@ class Relay {
   [[nodiscard]] Counts counts() const;
   // What its boards say that does not add up, or nothing.
   void check_ledgers();
+  [[nodiscard]] Ledger upstream_ledger() const;  // REQUIRES is_up(), is_sidecar().
   // It is up, what its own workers sent is safe, and was sent on and acknowledged upstream.
   [[nodiscard]] bool all_sent_on() const;
   // What comes next here. REQUIRES is_up().

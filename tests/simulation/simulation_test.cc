@@ -112,7 +112,16 @@ void expect_that_everything_was_tried(const Report& all, std::uint64_t telling) 
       {"named in gaps", all.oracle.in_gaps},
       {"admitted by a sidecar", all.oracle.admitted},
       {"overflow gaps", all.subscriber.overflow_gaps},
-      {"retention gaps", all.subscriber.retention_gaps}};
+      {"retention gaps", all.subscriber.retention_gaps},
+      {"batches of strangers", all.strangers.batches},
+      {"messages of strangers", all.strangers.messages},
+      {"strangers welcomed", all.strangers.welcomes},
+      {"strangers refused", all.strangers.byes},
+      {"events of strangers delivered", all.oracle.strange},
+      {"two relays held to the event", all.exact_ledgers},
+      {"too large for the relay upstream", all.relay.too_large},
+      {"not sent upstream, too large", all.relay.dropped_for(DropReason::too_large)},
+      {"refused upstream", all.relay.dropped_for(DropReason::refused)}};
   for (const auto& [what, count] : tried) EXPECT_GT(count, 0u) << "the premise: " << what;
 }
 

@@ -9,7 +9,6 @@
 
 namespace xylem::simulation {
 namespace {
-constexpr SourceLimits kTrusting{std::size_t{16} << 20, std::size_t{16} << 20};
 constexpr Duration kAnswerTimeout = std::chrono::seconds(2);
 constexpr Duration kHeartbeat = std::chrono::milliseconds(700);
 constexpr Duration kQuiet = std::chrono::seconds(1);
@@ -164,7 +163,8 @@ void Subscriber::on_gap(const Gap& gap) {
     ++counts_.overflow_gaps;
     if (gap.count != events) violated(fmt::format("a gap of {} that is {}", events, gap.count));
     // With these policies only one that is let go is told what it will not get.
-    must_be_let_go_ = options_.overflow == Overflow::block || options_.overflow == Overflow::spill;
+    must_be_let_go_ = (options_.overflow == Overflow::block && !options_.may_be_demoted) ||
+                      options_.overflow == Overflow::spill;
   } else {
     ++counts_.retention_gaps;
     if (!options_.log_may_lose) {
@@ -177,7 +177,7 @@ void Subscriber::on_gap(const Gap& gap) {
 }
 
 void Subscriber::on_batch(const Frame& frame) {
-  auto batch = read_batch(frame.bytes(), kTrusting);
+  auto batch = read_batch(frame.bytes(), options_.limits);
   if (!batch || (*batch)->size() == 0) return violated("a batch that makes no sense");
   if ((*batch)->is_shaped() && !options_.shapes) return violated("a shaped batch, unasked");
   if ((*batch)->is_shaped()) *batch = expand(**batch);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "relay/base/limits.h"
 #include "relay/codec/control_codec.h"
 #include "relay/transport/socket.h"
 #include "tests/simulation/network.h"
@@ -28,6 +29,9 @@ class Subscriber {
     bool shapes = true;
     // Of the run: without it a gap of reason `retention` is against the rules.
     bool log_may_lose = false;
+    // With the policy `block` it may be demoted, and then be told of gaps as others are.
+    bool may_be_demoted = false;
+    SourceLimits limits{};  // the relay's: what that lets in, every reader takes
   };
   struct Counts {
     std::uint64_t hellos = 0;

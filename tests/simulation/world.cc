@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t kStoryLines = 60;
 // After the last fault: the longest wait is that of a source that was refused, 30 s.
 constexpr Duration kPatience = std::chrono::seconds(90);
+// Where batches are refused one after the other, each three times alone.
+constexpr Duration kPatienceWithRefusals = std::chrono::seconds(600);
 // What was just done shows in figures a little later.
 constexpr Duration kSettled = std::chrono::milliseconds(200);
 
@@ -50,6 +52,8 @@ void World::build() {
     }
     add_relay("sidecar", upstream);
   }
+  Chance strange(chance_.any());
+  for (std::size_t n = 0; n < plan_.strangers; ++n) add_stranger(strange.any());
   for (const auto& relay : relays_) {
     relay->disk().faults().lies = plan_.disks_lie;
     if (plan_.rough_links && !relay->is_sidecar()) {
@@ -58,6 +62,14 @@ void World::build() {
     if (plan_.rough_streams) network_.make_rough(relay->options().stream, 20);
     try_to_start(*relay);
   }
+}
+
+// Below what a sidecar's batches have, and above what the events of our own do.
+SourceLimits World::narrow_limits() {
+  if (plan_.false_limits) return {800, 400};
+  static constexpr std::size_t kMessages[] = {1'536, 2'048, 4'096, 12'288};
+  const std::size_t message = chance_.of(std::span<const std::size_t>(kMessages));
+  return {message, chance_.one_in(2) ? message - kFrameBytesBesideAnEvent : 400};
 }
 
 Relay& World::add_relay(const std::string& name, const std::vector<std::string>& upstream) {
@@ -77,6 +89,11 @@ Relay& World::add_relay(const std::string& name, const std::vector<std::string>&
   options.stream_egress.block_deadline = Duration(0);
   options.stream_egress.limits.heartbeat = std::chrono::seconds(1);
   options.stream_egress.limits.idle_timeout = some(3'000, 10'000);
+  if (plan_.narrow && upstream.empty()) {
+    if (plan_.false_limits) options.frame_bytes_told = options.limits.message_bytes_max;
+    options.limits = narrow_limits();
+  }
+  if (plan_.strangers != 0) options.stream_egress.block_deadline = some(200, 1'000);
   options.upstream = upstream;
   options.upstream_options.level = plan_.second_level;
   options.upstream_options.window_bytes = chance_.between(1, 16) << 10;
@@ -101,6 +118,9 @@ void World::add_subscriber(const Relay& relay) {
   options.shapes = chance_.one_in(2);
   options.log_may_lose =
       plan_.flipped_bits || plan_.small_quota || plan_.power_losses || plan_.full_disks;
+  options.may_be_demoted = plan_.strangers != 0;
+  options.limits = relay.options().limits;
+  if (!options.shapes) options.limits.message_bytes_max = options.limits.frame().json_bytes_max();
   subscribers_.push_back(std::make_unique<Subscriber>(options, network_, oracle_, now_));
 }
 
@@ -112,6 +132,17 @@ void World::add_producer(const Relay& relay, std::uint32_t worker) {
   options.level = chance_.one_in(2) ? plan_.first_level : plan_.second_level;
   options.source = chance_.any() | 1;
   producers_.push_back(std::make_unique<Producer>(options, network_, oracle_, now_));
+}
+
+void World::add_stranger(std::uint64_t seed) {
+  Chance chance(seed);
+  Stranger::Options options;
+  options.name = fmt::format("stranger{}", strangers_.size());
+  options.door = static_cast<Stranger::Door>(chance.below(3));
+  options.pause_max = std::chrono::milliseconds(chance.between(20, 400));
+  Relay& relay = *relays_[chance.below(relays_.size())];
+  strangers_.push_back(std::make_unique<Stranger>(options, relay, network_, now_, chance.any()));
+  oracle_.expect_strangers();
 }
 
 void World::later(Duration after, std::function<void()> act) {
@@ -185,6 +216,7 @@ void World::step() {
   }
   for (const auto& producer : producers_) work += producer->work();
   for (const auto& subscriber : subscribers_) work += subscriber->work();
+  for (const auto& stranger : strangers_) work += stranger->work();
   act_later();
   move_clock(work);
 }
@@ -204,6 +236,7 @@ void World::heal() {
   }
   for (const auto& producer : producers_) producer->pause(now_);
   for (const auto& subscriber : subscribers_) subscriber->pause(now_);
+  for (const auto& stranger : strangers_) stranger->fall_silent();
 }
 
 // Nothing is under way any more.
@@ -223,12 +256,66 @@ bool World::has_settled() const {
 }
 
 void World::settle() {
-  const Instant deadline = now_ + kPatience;
+  const Instant deadline = now_ + (plan_.false_limits ? kPatienceWithRefusals : kPatience);
   for (Instant since = now_; now_ - since < kSettled && !oracle_.violation();) {
     step();
     if (!has_settled()) since = now_;
     if (now_ > deadline) oracle_.violated("something is still under way long after all healed");
   }
+}
+
+void World::judge_ledgers() {
+  for (const auto& relay : relays_) {
+    if (!relay->is_up()) continue;
+    relay->check_ledgers();
+    relay->note_figures();
+  }
+  for (const auto& relay : relays_) {
+    if (!oracle_.violation() && relay->is_sidecar()) judge_hop(*relay);
+  }
+}
+
+// Nobody died, nothing was sent to two relays, and nobody else sent anything to those upstream.
+bool World::counts_are_whole() const {
+  const auto never_died = [](const auto& relay) {
+    const Relay::Counts counts = relay->counts();
+    return counts.kills + counts.power_losses + counts.stops + counts.moves == 0;
+  };
+  const auto adds_nothing_there = [](const auto& stranger) {
+    return stranger->relay().is_sidecar() || !stranger->sends_events();
+  };
+  return std::all_of(relays_.begin(), relays_.end(), never_died) &&
+         std::all_of(strangers_.begin(), strangers_.end(), adds_nothing_there);
+}
+
+// Accepted at the first = delivered at the second + dropped by reason. Where lives ended, what was
+// counted last is gone with them, and what was sent again may count twice.
+void World::judge_hop(const Relay& sidecar) {
+  std::uint64_t too_large = 0;
+  for (const auto& relay : relays_)
+    too_large += relay->is_sidecar() ? 0 : relay->counts().too_large;
+  const Oracle::Hop hop = oracle_.hop_behind(sidecar.name());
+  if (!plan_.flipped_bits && hop.missing > oracle_.admitted_losses() + too_large) {
+    oracle_.violated(
+        fmt::format("{} events are in the log of {} and nowhere upstream; {} dropped, "
+                    "{} too large there",
+                    hop.missing, sidecar.name(), oracle_.admitted_losses(), too_large));
+  }
+  const std::uint64_t refused = sidecar.counts().dropped_for(DropReason::refused);
+  if (!plan_.false_limits && refused != 0) {
+    oracle_.violated(fmt::format("{} events of {} are refused upstream", refused, sidecar.name()));
+  }
+  if (!counts_are_whole()) return;
+  ++report_.exact_ledgers;
+  const Ledger ledger = sidecar.upstream_ledger();
+  const bool holds = ledger.accepted == hop.accepted && ledger.held == 0 &&
+                     ledger.delivered == hop.arrived + too_large && ledger.balances();
+  if (holds) return;
+  oracle_.violated(
+      fmt::format("{} took {} events and accounts for {}: {} delivered, {} dropped, {} "
+                  "held; upstream {} arrived, and {} were too large",
+                  sidecar.name(), hop.accepted, ledger.accepted, ledger.delivered,
+                  ledger.dropped_total(), ledger.held, hop.arrived, too_large));
 }
 
 std::optional<std::string> World::run() {
@@ -253,11 +340,7 @@ std::optional<std::string> World::run() {
     settle();
     if (round == 0) feed(true);
   }
-  for (const auto& relay : relays_) {
-    if (!relay->is_up()) continue;
-    relay->check_ledgers();
-    relay->note_figures();
-  }
+  judge_ledgers();
   if (!oracle_.violation()) oracle_.judge();
   report_.simulated_ms = static_cast<std::uint64_t>(seconds(now_ - begin_) * 1000);
   return oracle_.violation();
@@ -273,6 +356,7 @@ Report World::report() const {
   }
   for (const auto& subscriber : subscribers_) all.subscriber += subscriber->counts();
   for (const auto& producer : producers_) all.resent += producer->resent();
+  for (const auto& stranger : strangers_) all.strangers += stranger->counts();
   return all;
 }
 

@@ -13,6 +13,7 @@
 #include "tests/simulation/oracle.h"
 #include "tests/simulation/producer.h"
 #include "tests/simulation/relay.h"
+#include "tests/simulation/stranger.h"
 #include "tests/simulation/subscriber.h"
 
 namespace xylem::simulation {
@@ -38,6 +39,9 @@ struct Plan {
   bool small_quota = false;   // likewise
   bool clock_jumps = false;
   bool rough_links = false;  // acked links lose, double and swap single messages
+  std::size_t strangers = 0;
+  bool narrow = false;        // relays upstream take smaller frames than the sidecar
+  bool false_limits = false;  // likewise, and say that they take as much
   AckLevel first_level = AckLevel::written;
   AckLevel second_level = AckLevel::written;
   // Canaries: disks say that they have synced when they have not; streams do as rough links.
@@ -61,8 +65,10 @@ struct Report {
   SimulatedDisk::Counts disk;
   Relay::Counts relay;
   Subscriber::Counts subscriber;
+  Stranger::Counts strangers;
   Oracle::Counts oracle;
-  std::uint64_t resent = 0;  // by producers
+  std::uint64_t exact_ledgers = 0;  // of two relays in a row, in runs without a death
+  std::uint64_t resent = 0;         // by producers
 
   Report& operator+=(const Report& more);
   [[nodiscard]] std::string describe() const;
@@ -91,6 +97,8 @@ class World {
   Relay& add_relay(const std::string& name, const std::vector<std::string>& upstream);
   void add_subscriber(const Relay& relay);
   void add_producer(const Relay& relay, std::uint32_t worker);
+  void add_stranger(std::uint64_t seed);
+  [[nodiscard]] SourceLimits narrow_limits();
 
   void step();
   void move_clock(std::size_t work);
@@ -100,6 +108,11 @@ class World {
   void heal();
   void settle();
   [[nodiscard]] bool has_settled() const;
+
+  // What the relays say together.
+  void judge_ledgers();
+  void judge_hop(const Relay& sidecar);
+  [[nodiscard]] bool counts_are_whole() const;
 
   // Faults.
   void something_goes_wrong();
@@ -122,6 +135,7 @@ class World {
   std::vector<std::unique_ptr<Relay>> relays_;
   std::vector<std::unique_ptr<Producer>> producers_;
   std::vector<std::unique_ptr<Subscriber>> subscribers_;
+  std::vector<std::unique_ptr<Stranger>> strangers_;
   std::uint32_t workers_ = 0;
   std::size_t drawn_ = 0;
   bool healed_ = false;
