@@ -178,7 +178,10 @@ void Subscriber::on_gap(const Gap& gap) {
 
 void Subscriber::on_batch(const Frame& frame) {
   auto batch = read_batch(frame.bytes(), options_.limits);
-  if (!batch || (*batch)->size() == 0) return violated("a batch that makes no sense");
+  if (!batch)
+    return violated(fmt::format("a batch of {} bytes that is refused: {} (limit {}, {} shapes)",
+                                frame.bytes().size(), name_of(batch.error()),
+                                options_.limits.message_bytes_max, options_.shapes));
   if ((*batch)->is_shaped() && !options_.shapes) return violated("a shaped batch, unasked");
   if ((*batch)->is_shaped()) *batch = expand(**batch);
   const Batch& whole = **batch;

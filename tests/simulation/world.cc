@@ -120,7 +120,9 @@ void World::add_subscriber(const Relay& relay) {
       plan_.flipped_bits || plan_.small_quota || plan_.power_losses || plan_.full_disks;
   options.may_be_demoted = plan_.strangers != 0;
   options.limits = relay.options().limits;
-  if (!options.shapes) options.limits.message_bytes_max = options.limits.frame().json_bytes_max();
+  // What a shaped batch becomes, and beside its bodies no more than it had.
+  const FrameLimits frame = options.limits.frame();
+  if (!options.shapes) options.limits.message_bytes_max = frame.json_bytes_max() + frame.bytes_max;
   subscribers_.push_back(std::make_unique<Subscriber>(options, network_, oracle_, now_));
 }
 
