@@ -1,37 +1,15 @@
 #pragma once
 
-#include <initializer_list>
 #include <string_view>
 
-#include "tests/doubles/bytes.h"
+#include "tests/doubles/frame_head.h"
 
 namespace xylem::testing {
 
 // A batch frame laid out by hand, every part at a place that is known, so that a test can bend one
-// thing and leave the rest. schema/batch.fbs in the order of its fields; offsets from the frame's
-// first byte. As it stands it is valid: two events, {"a": "one", "b": "three"}.
-struct ForgedBatch {
-  enum Slot : std::size_t {
-    epoch,
-    first_sequence,
-    received_us,
-    encoding,
-    keys,
-    entries,
-    bodies,
-    shapes,   // absent
-    replayed  // absent
-  };
-
-  static constexpr std::size_t kVtable = 8;
-  static constexpr std::size_t kTable = 32;
-  static constexpr std::size_t kEpoch = 40;
-  static constexpr std::size_t kFirstSequence = 48;
-  static constexpr std::size_t kReceivedUs = 56;
-  static constexpr std::size_t kEncoding = 64;
-  static constexpr std::size_t kKeysAt = 68;  // the three reference fields
-  static constexpr std::size_t kEntriesAt = 72;
-  static constexpr std::size_t kBodiesAt = 76;
+// thing and leave the rest: a head (frame_head.h) and its vectors, without shapes. As it stands it
+// is valid: two events, {"a": "one", "b": "three"}.
+struct ForgedBatch : FrameHead {
   static constexpr std::size_t kKeys = 80;  // the vectors: a count, then what it counts
   static constexpr std::size_t kKeyA = 96;
   static constexpr std::size_t kKeyB = 112;
@@ -41,16 +19,7 @@ struct ForgedBatch {
   static constexpr std::size_t kEntryBytes = 24;
 
   ForgedBatch() : bytes(kSize) {
-    poke<std::uint32_t>(bytes, 0, kTable);
-    std::memcpy(bytes.data() + 4, "XYB1", 4);
-    poke<std::uint16_t>(bytes, kVtable, 4 + 2 * 9);
-    poke<std::uint16_t>(bytes, kVtable + 2, kKeys - kTable);
-    poke<std::int32_t>(bytes, kTable, kTable - kVtable);
-    std::size_t slot = epoch;
-    for (const std::size_t at :
-         {kEpoch, kFirstSequence, kReceivedUs, kEncoding, kKeysAt, kEntriesAt, kBodiesAt}) {
-      field(static_cast<Slot>(slot++), at);
-    }
+    write(bytes, kKeys);
     refer(kKeysAt, kKeys);
     refer(kEntriesAt, kEntries);
     refer(kBodiesAt, kBodies);
@@ -65,14 +34,8 @@ struct ForgedBatch {
     text(kBodies, "onethree");
   }
 
-  // Where the table says a field lies; 0 leaves it out.
-  void field(Slot slot, std::size_t at) {
-    poke<std::uint16_t>(bytes, kVtable + 4 + 2 * slot,
-                        static_cast<std::uint16_t>(at == 0 ? 0 : at - kTable));
-  }
-  void refer(std::size_t from, std::size_t to) {
-    poke<std::uint32_t>(bytes, from, static_cast<std::uint32_t>(to - from));
-  }
+  void field(Slot slot, std::size_t at) { FrameHead::field(bytes, slot, at); }
+  void refer(std::size_t from, std::size_t to) { FrameHead::refer(bytes, from, to); }
   void text(std::size_t at, std::string_view text) {
     poke<std::uint32_t>(bytes, at, static_cast<std::uint32_t>(text.size()));
     std::memcpy(bytes.data() + at + 4, text.data(), text.size());

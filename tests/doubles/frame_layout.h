@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "relay/event/batch.h"
-#include "tests/doubles/bytes.h"
+#include "tests/doubles/frame_head.h"
 
 namespace xylem::testing {
 
@@ -22,35 +22,20 @@ struct FrameLayout {
 
   [[nodiscard]] Bytes bytes() const {
     Bytes frame(kParts);
-    poke<std::uint32_t>(frame, 0, kTable);
-    std::memcpy(frame.data() + 4, "XYB1", 4);
-    poke<std::uint16_t>(frame, kVtable, 4 + 2 * 9);
-    poke<std::uint16_t>(frame, kVtable + 2, kParts - kTable);
-    poke<std::int32_t>(frame, kTable, kTable - kVtable);
-    // epoch, first_sequence, received_us, encoding, keys, entries, bodies, shapes, replayed
-    const std::size_t fields[] = {40, 48, 56, 64, kKeys, kEntries, kBodies, kShapes, 65};
-    for (std::size_t i = 0; i < 9; ++i) {
-      const bool absent = fields[i] == kShapes && shapes.empty();
-      poke<std::uint16_t>(frame, kVtable + 4 + 2 * i,
-                          static_cast<std::uint16_t>(absent ? 0 : fields[i] - kTable));
-    }
-    poke<std::uint8_t>(frame, 64, encoding);
-    poke<std::uint8_t>(frame, 65, replayed);
+    FrameHead::write(frame, kParts);
+    FrameHead::field(frame, FrameHead::replayed, FrameHead::kReplayed);
+    if (!shapes.empty()) FrameHead::field(frame, FrameHead::shapes, FrameHead::kShapesAt);
+    poke<std::uint8_t>(frame, FrameHead::kEncoding, encoding);
+    poke<std::uint8_t>(frame, FrameHead::kReplayed, replayed);
     put_entries(frame);
-    put_vector(frame, kBodies, bodies.size());
+    put_vector(frame, FrameHead::kBodiesAt, bodies.size());
     append(frame, bodies);
-    put_texts(frame, kKeys, keys);
-    if (!shapes.empty()) put_texts(frame, kShapes, shapes);
+    put_texts(frame, FrameHead::kKeysAt, keys);
+    if (!shapes.empty()) put_texts(frame, FrameHead::kShapesAt, shapes);
     return frame;
   }
 
  private:
-  static constexpr std::size_t kVtable = 8;
-  static constexpr std::size_t kTable = 32;
-  static constexpr std::size_t kKeys = 68;
-  static constexpr std::size_t kEntries = 72;
-  static constexpr std::size_t kBodies = 76;
-  static constexpr std::size_t kShapes = 80;
   static constexpr std::size_t kParts = 88;
 
   static void align(Bytes& frame, std::size_t to, std::size_t rest = 0) {
@@ -63,13 +48,13 @@ struct FrameLayout {
   // The count of a vector that follows, and the reference to it.
   static void put_vector(Bytes& frame, std::size_t from, std::size_t count) {
     align(frame, 4);
-    poke<std::uint32_t>(frame, from, static_cast<std::uint32_t>(frame.size() - from));
+    FrameHead::refer(frame, from, frame.size());
     frame.resize(frame.size() + 4);
     poke<std::uint32_t>(frame, frame.size() - 4, static_cast<std::uint32_t>(count));
   }
   void put_entries(Bytes& frame) const {
     align(frame, 8, 4);  // so that the entries begin at a multiple of 8
-    put_vector(frame, kEntries, entries.size());
+    put_vector(frame, FrameHead::kEntriesAt, entries.size());
     append(frame,
            {reinterpret_cast<const char*>(entries.data()), entries.size() * sizeof(EventEntry)});
   }
@@ -82,7 +67,7 @@ struct FrameLayout {
       const std::size_t at = references + 4 * i;
       const bool shared = share_texts && i != 0 && texts[i] == texts[i - 1];
       if (shared) {
-        poke<std::uint32_t>(frame, at, static_cast<std::uint32_t>(last - at));
+        FrameHead::refer(frame, at, last);
         continue;
       }
       put_vector(frame, at, texts[i].size());

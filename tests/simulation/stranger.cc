@@ -8,10 +8,6 @@ namespace xylem::simulation {
 namespace {
 using testing::Bytes;
 
-// Where a batch says whose it is, and which (tests/doubles/frame_layout.h).
-constexpr std::size_t kEpochAt = 40;
-constexpr std::size_t kFirstSequenceAt = 48;
-constexpr std::size_t kReceivedUsAt = 56;
 constexpr std::size_t kHeardAtOnce = 8;
 }  // namespace
 
@@ -106,10 +102,12 @@ void Stranger::say_something() {
 
 Bytes Stranger::batch() {
   Bytes frame = events_.frame();
-  testing::poke(frame, kEpochAt, chance_.one_in(20) ? controls_.number() : source_);
+  testing::poke(frame, testing::FrameHead::kEpoch,
+                chance_.one_in(20) ? controls_.number() : source_);
   const bool next = !chance_.one_in(8);
-  testing::poke(frame, kFirstSequenceAt, next ? next_batch_++ : controls_.number());
-  if (chance_.one_in(3)) testing::poke(frame, kReceivedUsAt, controls_.number());
+  testing::poke(frame, testing::FrameHead::kFirstSequence,
+                next ? next_batch_++ : controls_.number());
+  if (chance_.one_in(3)) testing::poke(frame, testing::FrameHead::kReceivedUs, controls_.number());
   if (chance_.one_in(40)) frame.resize(chance_.below(frame.size()));
   return frame;
 }
