@@ -46,7 +46,7 @@ Result<CursorFile> CursorFile::open(Disk& disk, const std::string& name) {
   if (!file) file = disk.create(name);
   if (!file) return tl::unexpected(file.error());
   made.file_ = std::move(*file);
-  for (const std::uint64_t index : {0, 1}) {
+  for (const std::uint64_t index : {std::uint64_t{0}, std::uint64_t{1}}) {
     const auto slot = read_slot(*made.file_, index);
     if (!slot || slot->generation < made.generation_) continue;
     made.generation_ = slot->generation;
