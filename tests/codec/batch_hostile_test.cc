@@ -64,11 +64,11 @@ TEST_F(HostileBatch, IsReadWithoutTheEncodingThatIsTheDefault) {
 }
 
 TEST_F(HostileBatch, IsRefusedWhenAStampSharesTheByteThatSaysReplayed) {
-  frame.field(ForgedBatch::replayed, ForgedBatch::kEncoding + 1);
+  frame.field(ForgedBatch::replayed_field, ForgedBatch::kEncoding + 1);
   EXPECT_EQ(read(), "a=one b=three ");
   for (const std::size_t stamp :
        {ForgedBatch::kEpoch, ForgedBatch::kFirstSequence, ForgedBatch::kReceivedUs}) {
-    frame.field(ForgedBatch::replayed, stamp + 7);
+    frame.field(ForgedBatch::replayed_field, stamp + 7);
     expect_malformed("replayed");
   }
 }

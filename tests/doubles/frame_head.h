@@ -20,7 +20,7 @@ struct FrameHead {
     entries,
     bodies,
     shapes,
-    replayed
+    replayed_field
   };
   static constexpr std::size_t kSlots = 9;
 

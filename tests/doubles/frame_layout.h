@@ -23,7 +23,7 @@ struct FrameLayout {
   [[nodiscard]] Bytes bytes() const {
     Bytes frame(kParts);
     FrameHead::write(frame, kParts);
-    FrameHead::field(frame, FrameHead::replayed, FrameHead::kReplayed);
+    FrameHead::field(frame, FrameHead::replayed_field, FrameHead::kReplayed);
     if (!shapes.empty()) FrameHead::field(frame, FrameHead::shapes, FrameHead::kShapesAt);
     poke<std::uint8_t>(frame, FrameHead::kEncoding, encoding);
     poke<std::uint8_t>(frame, FrameHead::kReplayed, replayed);
