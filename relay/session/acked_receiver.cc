@@ -1,5 +1,7 @@
 #include "relay/session/acked_receiver.h"
 
+#include <algorithm>
+
 #include "relay/base/check.h"
 
 namespace xylem {
@@ -24,10 +26,13 @@ AckedReceiver::Verdict AckedReceiver::on_batch(BatchNumber number) {
     say_acked_ = true;  // an ack may have been lost
     return Verdict::duplicate;
   }
-  if (missed_ != next_) {
+  // One that comes again does so because the source has not heard of the hole.
+  if (missed_ != next_ || number <= newest_in_hole_) {
     missed_ = next_;
+    newest_in_hole_ = {};
     say_missing_ = true;
   }
+  newest_in_hole_ = std::max(newest_in_hole_, number);
   return Verdict::hole;
 }
 

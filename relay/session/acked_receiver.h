@@ -35,7 +35,8 @@ class AckedReceiver {
   void on_done(BatchNumber number);
 
   // What to tell the source: what is done, and whether next() is missing, which is said once until
-  // it comes. Empty if nothing is new.
+  // it comes, and again when what is behind it comes again: the answer was lost. Empty if nothing
+  // is new.
   struct Answer {
     BatchNumber acked;
     std::optional<BatchNumber> missing;
@@ -48,7 +49,8 @@ class AckedReceiver {
  private:
   BatchNumber next_;
   BatchNumber done_;
-  BatchNumber missed_;  // the batch last reported missing
+  BatchNumber missed_;          // the batch last reported missing
+  BatchNumber newest_in_hole_;  // the newest that came behind it since
   bool say_missing_ = false;
   bool say_acked_ = false;
 };

@@ -19,14 +19,15 @@ LogPosition end_of(const LogReader::Entry& entry) {
 Result<void> LogConsumer::open() {
   XYLEM_TRY(file_, CursorFile::open(spool_.disk(), cursor_name_));
   if (file_->found()) cursor_ = *file_->found();
+  // The log's writer may begin before start(), and would let go of what nobody needs.
+  read_ = cursor_.position;
+  need(read_);
   return {};
 }
 
 void LogConsumer::start() {
-  read_ = cursor_.position;
   reader_ = spool_.reader();
   reader_->seek(read_.epoch, read_.sequence);
-  need(read_);
   const LogCatalog::Account account = spool_.catalog().account();
   held_at_start_ = account.unread - (account.passed - account.dropped);
 }

@@ -23,7 +23,8 @@ class LogConsumer {
   LogConsumer(Spool& spool, std::string cursor_name)
       : spool_(spool), cursor_name_(std::move(cursor_name)) {}
 
-  // Reads the cursor. Errors: io, no_space.
+  // Reads the cursor; what is behind it stays from now on, if the quota allows. Before the log is
+  // written to. Errors: io, no_space.
   [[nodiscard]] Result<void> open();
   // As it was found, or as of the last save; `position` is where the log is read from.
   [[nodiscard]] const CursorFile::Cursor& cursor() const { return cursor_; }

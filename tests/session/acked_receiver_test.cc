@@ -35,6 +35,19 @@ TEST(AckedReceiver, SaysOnceWhatIsMissing) {
   EXPECT_FALSE(receiver.take_answer());
 }
 
+TEST(AckedReceiver, SaysAgainWhatIsMissingWhenTheSourceHasNotHeardOfIt) {
+  AckedReceiver receiver({1});
+  static_cast<void>(receiver.on_batch({3}));
+  static_cast<void>(receiver.on_batch({4}));
+  static_cast<void>(receiver.take_answer());
+  EXPECT_EQ(receiver.on_batch({3}), Verdict::hole) << "again, since the answer was lost";
+  const auto answer = receiver.take_answer();
+  ASSERT_TRUE(answer && answer->missing);
+  EXPECT_EQ(answer->missing->value, 1u);
+  static_cast<void>(receiver.on_batch({4}));
+  EXPECT_FALSE(receiver.take_answer()) << "once for each time";
+}
+
 TEST(AckedReceiver, MissesNothingWhenTheBatchCameAfterAll) {
   AckedReceiver receiver({1});
   static_cast<void>(receiver.on_batch({2}));

@@ -72,6 +72,20 @@ TEST_F(LogConsumerTest, CountsWhatTheQuotaLetGoOf) {
   EXPECT_EQ(ledger().accepted, taken + dropped);
 }
 
+// The log's thread may run before the consumer's.
+TEST_F(LogConsumerTest, CountsWhatTheQuotaLetGoOfBeforeItStarted) {
+  log.options.bytes_max = 3 * log.options.segment_bytes;
+  log.open();
+  consumer.emplace(*log.spool, "some.cursor");
+  ASSERT_TRUE(consumer->open());
+  while (log.writer->figures().segments_removed < 3) static_cast<void>(log.append(5));
+  consumer->start();
+  static_cast<void>(take());
+  EXPECT_GT(ledger().dropped_total(), 0u);
+  EXPECT_EQ(ledger().held, 0u);
+  EXPECT_EQ(taken + ledger().dropped_total(), log.next - 1);
+}
+
 TEST_F(LogConsumerTest, CountsAHoleInTheMiddleOfAGroup) {
   log.open();
   static_cast<void>(log.append(2));
