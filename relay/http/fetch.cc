@@ -1,24 +1,64 @@
 #include "relay/http/fetch.h"
 
 #include <fmt/format.h>
-#include <httplib.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <chrono>
+#include <utility>
 
 namespace xylem {
+namespace {
+
+namespace beast = boost::beast;
+namespace http = beast::http;
+using boost::system::error_code;
+
+constexpr auto kPatience = std::chrono::seconds(2);
+constexpr std::uint64_t kBodyBytesMax = 64 << 20;
+
+boost::asio::ip::tcp::endpoint place_of(const Address& relay, error_code& ec) {
+  std::string ip = relay.ip();
+  if (ip.front() == '[') ip = ip.substr(1, ip.size() - 2);
+  if (ip == "*") ip = "127.0.0.1";
+  return {boost::asio::ip::make_address(ip, ec), relay.port()};
+}
+
+}  // namespace
 
 Result<std::string> http_get(const Address& relay, const std::string& path) {
-  std::string host = relay.ip();
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-  if (host == "*") host = "127.0.0.1";
-  httplib::Client client(host, relay.port());
-  client.set_connection_timeout(2);
-  client.set_read_timeout(2);
-  const auto answer = client.Get(path.c_str());
-  if (!answer) return fail(ErrorCode::timed_out, fmt::format("nobody answers at {}", relay.text()));
-  if (answer->status != 200) {
+  boost::asio::io_context context;
+  beast::tcp_stream stream(context);
+  stream.expires_after(kPatience);
+  http::request<http::empty_body> request(http::verb::get, path, 11);
+  request.set(http::field::host, fmt::format("{}:{}", relay.host(), relay.port()));
+  request.keep_alive(false);
+  http::response_parser<http::string_body> parser;
+  parser.body_limit(kBodyBytesMax);
+  beast::flat_buffer buffer;
+  error_code ec;
+  const auto place = place_of(relay, ec);
+  const auto if_well = [&ec](auto next) {
+    return [&ec, next](error_code outcome, const auto&...) {
+      ec = outcome;
+      if (!ec) next();
+    };
+  };
+  const auto receive = [&] { http::async_read(stream, buffer, parser, if_well([] {})); };
+  const auto send = [&] { http::async_write(stream, request, if_well(receive)); };
+  if (!ec) stream.async_connect(place, if_well(send));
+  context.run();
+  if (ec) return fail(ErrorCode::timed_out, fmt::format("nobody answers at {}", relay.text()));
+  if (parser.get().result_int() != 200) {
     return fail(ErrorCode::refused,
-                fmt::format("{}{} answers {}", relay.text(), path, answer->status));
+                fmt::format("{}{} answers {}", relay.text(), path, parser.get().result_int()));
   }
-  return answer->body;
+  return std::move(parser.get().body());
 }
 
 }  // namespace xylem

@@ -38,6 +38,7 @@ struct Page {
   int status = 200;
   std::string content_type;
   std::string body;
+  std::string allow = {};  // the methods that it may be asked with, of a 405
 };
 [[nodiscard]] Page metrics_page(const RelayView& view);
 // {"status": "ok"|"failing", "checks": [{"name", "passed", "required", "why"}]}; 503 if any check

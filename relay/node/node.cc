@@ -315,6 +315,7 @@ Samples Node::samples() const {
   }
   if (amqp_sink_) amqp_sink_->sample(samples, clock_.wall_us());
   for (const auto& thread : threads_) thread->sample(samples);
+  http_.sample(samples);
   const LogFigures log = log_figures();
   samples.push_back({Metric::log_lines, static_cast<double>(log.lines), {}});
   samples.push_back({Metric::log_suppressed, static_cast<double>(log.suppressed), {}});
