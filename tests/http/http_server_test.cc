@@ -232,6 +232,16 @@ TEST_F(HttpServerTest, RefusesAHeaderWithoutEnd) {
   EXPECT_TRUE(talker.hear().starts_with("HTTP/1.1 431"));
 }
 
+TEST_F(HttpServerTest, TellsARefusalAlsoToWhoStillSpeaks) {
+  serve({.header_bytes_max = 100});
+  Talker talker(at());
+  ASSERT_TRUE(talker.say(std::string(8'000, 'X')));
+  while (let_go("too_large") == 0 || figure(Metric::http_connections) != 0) {
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(talker.hear().starts_with("HTTP/1.1 431")) << "the end did not overtake it";
+}
+
 TEST_F(HttpServerTest, RefusesWhatIsNotHttp) {
   serve();
   for (const char* words : {"\x16\x03\x01", "GET / HTTP/2.0\r\n\r\n", "GET / HTTP/1.0\n\n"}) {
