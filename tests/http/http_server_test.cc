@@ -232,15 +232,16 @@ TEST_F(HttpServerTest, RefusesAHeaderWithoutEnd) {
   EXPECT_TRUE(talker.hear().starts_with("HTTP/1.1 431"));
 }
 
-TEST_F(HttpServerTest, TellsARefusalAlsoToWhoStillSpeaks) {
+// A socket that is closed while there is something to read resets, and where the other side is not
+// Linux that overtakes the answer.
+TEST_F(HttpServerTest, HearsOutWhoStillSpeaksWhenRefused) {
   serve({.header_bytes_max = 100});
   Talker talker(at());
   ASSERT_TRUE(talker.say(std::string(8'000, 'X')));
-  while (let_go("too_large") == 0 || figure(Metric::http_connections) != 0) {
-    std::this_thread::yield();
-  }
   EXPECT_TRUE(talker.hear().starts_with("HTTP/1.1 431"));
-  EXPECT_FALSE(talker.was_cut_off()) << "which, elsewhere than on Linux, overtakes the answer";
+  for (int i = 0; i < 500; ++i) ASSERT_TRUE(talker.say("X")) << i;
+  talker.say_no_more();
+  while (figure(Metric::http_connections) != 0) std::this_thread::yield();
 }
 
 TEST_F(HttpServerTest, RefusesWhatIsNotHttp) {
