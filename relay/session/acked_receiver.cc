@@ -1,7 +1,5 @@
 #include "relay/session/acked_receiver.h"
 
-#include <algorithm>
-
 #include "relay/base/check.h"
 
 namespace xylem {
@@ -11,7 +9,7 @@ void AckedReceiver::on_hello(BatchNumber first_unacked) {
     next_ = first_unacked;
     done_ = {first_unacked.value - 1};
   }
-  missed_ = {};
+  newest_in_hole_ = {};
   say_missing_ = false;
   say_acked_ = false;  // the Welcome says it
 }
@@ -19,6 +17,7 @@ void AckedReceiver::on_hello(BatchNumber first_unacked) {
 AckedReceiver::Verdict AckedReceiver::on_batch(BatchNumber number) {
   if (number == next_) {
     next_ = next_.after(1);
+    newest_in_hole_ = {};
     say_missing_ = false;
     return Verdict::take;
   }
@@ -26,13 +25,9 @@ AckedReceiver::Verdict AckedReceiver::on_batch(BatchNumber number) {
     say_acked_ = true;  // an ack may have been lost
     return Verdict::duplicate;
   }
-  // One that comes again does so because the source has not heard of the hole.
-  if (missed_ != next_ || number <= newest_in_hole_) {
-    missed_ = next_;
-    newest_in_hole_ = {};
-    say_missing_ = true;
-  }
-  newest_in_hole_ = std::max(newest_in_hole_, number);
+  // The first behind the hole, or one that comes again because the source has not heard of it.
+  if (newest_in_hole_ == BatchNumber{} || number <= newest_in_hole_) say_missing_ = true;
+  newest_in_hole_ = number;
   return Verdict::hole;
 }
 

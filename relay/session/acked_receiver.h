@@ -49,8 +49,7 @@ class AckedReceiver {
  private:
   BatchNumber next_;
   BatchNumber done_;
-  BatchNumber missed_;          // the batch last reported missing
-  BatchNumber newest_in_hole_;  // the newest that came behind it since
+  BatchNumber newest_in_hole_;  // that came behind next() while that is missing; 0: none has
   bool say_missing_ = false;
   bool say_acked_ = false;
 };

@@ -48,6 +48,22 @@ TEST(AckedReceiver, SaysAgainWhatIsMissingWhenTheSourceHasNotHeardOfIt) {
   EXPECT_FALSE(receiver.take_answer()) << "once for each time";
 }
 
+TEST(AckedReceiver, SaysOfEachHoleWhatIsMissing) {
+  AckedReceiver receiver({1});
+  static_cast<void>(receiver.on_batch({2}));
+  static_cast<void>(receiver.take_answer());
+  static_cast<void>(receiver.on_batch({1}));
+  static_cast<void>(receiver.on_batch({4}));
+  const auto second = receiver.take_answer();
+  ASSERT_TRUE(second && second->missing);
+  EXPECT_EQ(second->missing->value, 2u);
+  receiver.on_hello({6});
+  static_cast<void>(receiver.on_batch({9}));
+  const auto third = receiver.take_answer();
+  ASSERT_TRUE(third && third->missing);
+  EXPECT_EQ(third->missing->value, 6u);
+}
+
 TEST(AckedReceiver, MissesNothingWhenTheBatchCameAfterAll) {
   AckedReceiver receiver({1});
   static_cast<void>(receiver.on_batch({2}));
