@@ -22,13 +22,6 @@ using boost::system::error_code;
 constexpr auto kPatience = std::chrono::seconds(2);
 constexpr std::uint64_t kBodyBytesMax = 64 << 20;
 
-boost::asio::ip::tcp::endpoint place_of(const Address& relay, error_code& ec) {
-  std::string ip = relay.ip();
-  if (ip.front() == '[') ip = ip.substr(1, ip.size() - 2);
-  if (ip == "*") ip = "127.0.0.1";
-  return {boost::asio::ip::make_address(ip, ec), relay.port()};
-}
-
 }  // namespace
 
 Result<std::string> http_get(const Address& relay, const std::string& path) {
@@ -42,7 +35,8 @@ Result<std::string> http_get(const Address& relay, const std::string& path) {
   parser.body_limit(kBodyBytesMax);
   beast::flat_buffer buffer;
   error_code ec;
-  const auto place = place_of(relay, ec);
+  const boost::asio::ip::tcp::endpoint place(
+      boost::asio::ip::make_address(relay.bare_ip("127.0.0.1"), ec), relay.port());
   const auto if_well = [&ec](auto next) {
     return [&ec, next](error_code outcome, const auto&...) {
       ec = outcome;

@@ -48,13 +48,6 @@ std::size_t connections_that_fit(std::size_t wanted) {
   return std::clamp<std::size_t>(limit.rlim_cur / 4, 1, wanted);
 }
 
-asio::ip::address ip_of(const Address& address, error_code& ec) {
-  std::string ip = address.ip();
-  if (ip == "*") return asio::ip::address_v4::any();
-  if (ip.front() == '[') ip = ip.substr(1, ip.size() - 2);
-  return asio::ip::make_address(ip, ec);
-}
-
 struct Connection : Stages::Member {
   Connection(tcp::socket taken, const Address& at) : socket(std::move(taken)), door(at) {}
   tcp::socket socket;
@@ -145,7 +138,7 @@ class HttpServer::Service {
 
 Result<Address> HttpServer::Service::listen(const Address& address) {
   error_code ec;
-  const tcp::endpoint place(ip_of(address, ec), address.port());
+  const tcp::endpoint place(asio::ip::make_address(address.bare_ip("0.0.0.0"), ec), address.port());
   Door& door =
       doors_.emplace_back(Door{tcp::acceptor(context_), asio::steady_timer(context_), address});
   tcp::acceptor& acceptor = door.acceptor;

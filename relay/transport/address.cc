@@ -80,6 +80,11 @@ Result<Address> Address::parse(std::string_view text) {
   return address;
 }
 
+std::string Address::bare_ip(std::string_view every) const {
+  if (ip() == "*") return std::string(every);
+  return ip().starts_with('[') ? ip().substr(1, ip().size() - 2) : ip();
+}
+
 bool Address::is_local() const {
   // 127.example.org is a name that may lead anywhere.
   const bool loopback = host_.starts_with("127.") && is_dotted(host_);

@@ -25,6 +25,8 @@ class Address {
   [[nodiscard]] bool is_name() const;
   // What its name was looked up as (an IPv6 address in brackets), else host().
   [[nodiscard]] const std::string& ip() const { return ip_.empty() ? host_ : ip_; }
+  // ip() without brackets, as calls take it that have the port apart; `every` for `*`.
+  [[nodiscard]] std::string bare_ip(std::string_view every) const;
   [[nodiscard]] bool is_looked_up() const { return !ip_.empty(); }
   [[nodiscard]] Address looked_up_as(std::string ip) const;
   // Errors: bad_address, for what cannot mean one relay: http, `*`, port 0.

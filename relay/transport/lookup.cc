@@ -27,9 +27,7 @@ using Found = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 
 // Of an IP address, without asking anybody; null for anything else.
 Found socket_address(const Address& address) {
-  std::string host = address.ip();
-  if (host == "*") host = "0.0.0.0";
-  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  const std::string host = address.bare_ip("0.0.0.0");
   addrinfo wanted{};
   wanted.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
   wanted.ai_socktype = SOCK_STREAM;

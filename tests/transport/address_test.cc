@@ -104,5 +104,13 @@ TEST(Address, IsEqualToAnotherOnlyInAllItsParts) {
   EXPECT_NE(address("tcp://a:1"), address("http://a:1"));
 }
 
+TEST(Address, HasAnIpWithoutBracketsForCallsThatHaveThePortApart) {
+  const auto bare = [](const Address& address) { return address.bare_ip("0.0.0.0"); };
+  EXPECT_EQ(bare(Address::parse("tcp://[::1]:1").value()), "::1");
+  EXPECT_EQ(bare(Address::parse("http://127.0.0.2:1").value()), "127.0.0.2");
+  EXPECT_EQ(bare(Address::parse("tcp://*:1").value()), "0.0.0.0");
+  EXPECT_EQ(bare(Address::parse("tcp://host:1").value().looked_up_as("[::2]")), "::2");
+}
+
 }  // namespace
 }  // namespace xylem
