@@ -62,8 +62,6 @@ class Connection {
   // After so many tenths of a second without an octet the peer wants to be taken for gone; 0:
   // never.
   [[nodiscard]] std::uint16_t ttl_tenths() const { return ttl_tenths_; }
-  // Half of a message has come.
-  [[nodiscard]] bool is_inside_message() const { return reader_.is_inside_message(); }
 
  private:
   [[nodiscard]] Step shake_hands(std::span<const std::byte> in);

@@ -23,33 +23,38 @@ std::string& Output::tail(std::size_t bytes) {
   return pieces_.back().own;
 }
 
-void Output::put_frame(std::span<const std::byte> body, bool more) {
+void Output::put_header(std::size_t body_bytes, bool more) {
   std::array<std::byte, kFrameHeaderBytesMax> header;
-  const std::size_t header_bytes = write_frame_header(header, {more, false, body.size(), 0});
-  std::string& to = tail(header_bytes + body.size());
-  to.append(reinterpret_cast<const char*>(header.data()), header_bytes);
-  to.append(reinterpret_cast<const char*>(body.data()), body.size());
-  bytes_ += header_bytes + body.size();
+  const std::size_t header_bytes = write_frame_header(header, {more, false, body_bytes, 0});
+  put({reinterpret_cast<const char*>(header.data()), header_bytes});
+}
+
+void Output::put_where_it_lies(std::span<const std::byte> octets,
+                               std::shared_ptr<const void> owner) {
+  bytes_ += octets.size();
+  pieces_.push_back({{}, std::move(owner), octets});
+}
+
+void Output::put_frame(std::span<const std::byte> body, bool more) {
+  put_header(body.size(), more);
+  put({reinterpret_cast<const char*>(body.data()), body.size()});
 }
 
 void Output::put_frame(std::span<const std::byte> body, bool more,
                        std::shared_ptr<const void> owner) {
-  std::array<std::byte, kFrameHeaderBytesMax> header;
-  const std::size_t header_bytes = write_frame_header(header, {more, false, body.size(), 0});
-  tail(header_bytes).append(reinterpret_cast<const char*>(header.data()), header_bytes);
-  pieces_.push_back({{}, std::move(owner), body});
-  bytes_ += header_bytes + body.size();
+  put_header(body.size(), more);
+  put_where_it_lies(body, std::move(owner));
 }
 
 void Output::put(std::string_view octets) {
+  if (octets.empty()) return;
   tail(octets.size()).append(octets);
   bytes_ += octets.size();
 }
 
 void Output::put(std::shared_ptr<const std::string> octets) {
   const auto bytes = std::as_bytes(std::span(*octets));
-  bytes_ += bytes.size();
-  pieces_.push_back({{}, std::move(octets), bytes});
+  put_where_it_lies(bytes, std::move(octets));
 }
 
 std::size_t Output::pieces(std::span<std::span<const std::byte>> out) const {

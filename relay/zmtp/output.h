@@ -46,6 +46,8 @@ class Output {
 
   // Where `bytes` more can be appended.
   std::string& tail(std::size_t bytes);
+  void put_header(std::size_t body_bytes, bool more);
+  void put_where_it_lies(std::span<const std::byte> octets, std::shared_ptr<const void> owner);
 
   std::deque<Piece> pieces_;
   std::string spare_;        // the memory of a piece that was written

@@ -7,12 +7,12 @@ namespace xylem::zmtp {
 
 // What a peer did that ends its connection. It is always ended by closing: an ERROR command, or any
 // octet that a libzmq peer does not expect, makes that peer stay away for good, while one that is
-// only closed on comes back (docs/transport.md §5).
+// only closed on comes back.
 enum class Violation : std::uint8_t {
   not_zmtp,                 // HTTP, TLS, ZMTP 1.0: seen with the first octet, or the tenth
   old_version,              // ZMTP 2.0
   other_mechanism,          // PLAIN, CURVE, GSSAPI
-  handshake_too_large,      // a READY beyond kHandshakeBytesMax
+  handshake_too_large,      // a READY beyond kReadyBytesMax (handshake.h)
   unexpected_in_handshake,  // anything but READY
   malformed_ready,
   wrong_socket_type,  // a PULL to a PULL, and whatever else makes no pair
