@@ -83,6 +83,7 @@ void StreamEgress::on_hello(const std::string& peer, const std::string& address,
   auto made = std::make_unique<Subscriber>(std::move(*session), tap, &taps_.memory());
   Subscriber& subscriber = *made;
   subscriber.address = address;
+  subscriber.in_pipe->all = in_pipes_;
   shares_.add(address, subscriber.session.filter().pattern_words());
   const std::string label =
       subscriber.session.name().empty() ? "(unnamed)" : subscriber.session.name();

@@ -6,6 +6,13 @@
 #include "relay/event/routing_key.h"
 
 namespace xylem {
+namespace {
+
+// In steps of matching a word against a lane: to find the word, and bytes copied meanwhile.
+constexpr std::size_t kSplitCost = 4;
+constexpr std::size_t kCopiedPerStep = 4;
+
+}  // namespace
 
 void TapSet::add(Tap& tap, const TopicFilter& filter) {
   const auto [group, made] = groups_.try_emplace(filter.name(), Group{filter, {}});
@@ -64,10 +71,13 @@ void TapSet::split_keys(const Batch& batch) {
   }
 }
 
-BatchRef TapSet::select(const TopicFilter& filter, const BatchRef& batch) {
-  if (filter.matches_everything()) return batch;
+TapSet::Selected TapSet::select(const TopicFilter& filter, const BatchRef& batch) {
+  if (filter.matches_everything()) return {batch, 0};
   split_keys(*batch);
-  return select_of_split(filter, batch);
+  Selected selected{select_of_split(filter, batch), words_.size() * (kSplitCost + filter.lanes())};
+  const bool copied = selected.batch && &*selected.batch != &*batch;
+  if (copied) selected.cost += selected.batch->frame().size() / kCopiedPerStep;
+  return selected;
 }
 
 BatchRef TapSet::select_of_split(const TopicFilter& filter, const BatchRef& batch) {

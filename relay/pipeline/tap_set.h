@@ -35,8 +35,13 @@ class TapSet {
 
   // Returns what it cost: words of the batch's keys times lanes of the filters (topic_automaton.h).
   std::size_t offer(const BatchRef& batch);
-  // What the filter wants of the batch; nothing if that is nothing.
-  [[nodiscard]] BatchRef select(const TopicFilter& filter, const BatchRef& batch);
+  // What the filter wants of the batch, nothing if that is nothing; and what it cost to find, in
+  // offer()'s steps, which include the splitting and the copying here.
+  struct Selected {
+    BatchRef batch;
+    std::size_t cost = 0;
+  };
+  [[nodiscard]] Selected select(const TopicFilter& filter, const BatchRef& batch);
   // Taps with the policy `block` are waited for, or, for now, are not.
   void suspend_block(bool suspended);
   // True while a tap with the policy `block` is full: then nothing may be offered.

@@ -11,7 +11,7 @@ from plain_clients import Push, unlike
 from stream_client import StreamClient
 from test_hostile_bytes import ZMTP_GREETING, tcp_to
 from waiting import until
-from wire_frames import batch, control, read_control
+from wire_frames import batch, control, events_in, read_control
 
 MIB = 1 << 20
 
@@ -248,6 +248,46 @@ def test_idle_subscribers_together_hold_no_more_than_all_may(start_relay, contex
     assert relay.metric("xylem_stream_squeezes_total") > 0
     assert relay.resident_bytes() < 150 * MIB
     relay.stop(expected=3)  # it says what it leaves behind
+
+
+def test_idle_subscribers_take_nothing_from_one_that_grants_by_halves(relay, push, context):
+    honest = StreamClient(context, relay.stream)
+    honest.open(name="honest")
+    idle = [StreamClient(context, relay.stream) for _ in range(140)]
+    for client in idle:
+        client.hello("nothing.here", name="idle", credit=0)
+    until(lambda: relay.metric("xylem_stream_subscribers") == 141, "all are there")
+    count, consumed, got = push.lists(200, padding=600), 0, 0
+    while got < count:
+        assert honest.socket.poll(5_000), f"nothing comes after {got} of {count}"
+        frame = honest.socket.recv()
+        got += len(events_in(frame)[1])
+        consumed += len(frame)
+        if honest.granted - consumed <= 2 * MIB:
+            honest.grant(consumed + 4 * MIB - honest.granted)
+    assert consumed > 2 * MIB, "or it need not have granted"
+
+
+def test_many_that_go_back_through_memory_leave_the_others_their_turns(relay, push, stream):
+    honest = stream()
+    epoch = honest.open("last").epoch
+    keys = [".".join([f"k{i}"] + ["a"] * 31).encode() for i in range(3600)]
+    frame = batch([(key, b'{"type":"%s"}' % key) for key in keys])
+    for _ in range(10):
+        push.frames(frame)
+    relay.await_accepted(36_000)
+    for number in range(200):
+        stream().hello(".".join(["*"] * 31 + [f"n{number}"]), name="behind", resumeEpoch=epoch,
+                       resumeSequence=1)
+    until(lambda: relay.metric("xylem_stream_subscribers_behind") > 50, "they are on their way")
+    longest = 0.0
+    for number in range(20):
+        start = time.monotonic()
+        push.event("last", n=number)
+        assert honest.events(1)[0][1] == b"last"
+        longest = max(longest, time.monotonic() - start)
+    print(f"the longest of 20 took {longest:.3f} s")
+    assert longest < 1
 
 
 def test_a_flood_of_hellos_leaves_the_others_their_turns(relay, push, stream, in_background):
