@@ -222,11 +222,6 @@ void check_source(const Config& config, std::vector<Problem>& problems) {
         {"amqp_source.queue",
          fmt::format("'{}' {}; set another", source.queue_name(), fine.error().message)});
   }
-  for (const std::string& pattern : source.patterns) {
-    if (const auto fine = check_name(pattern); !fine) {
-      problems.push_back({"amqp_source.patterns", fmt::format("one {}", fine.error().message)});
-    }
-  }
 }
 
 void check_sink(const Config& config, std::vector<Problem>& problems) {

@@ -174,8 +174,8 @@ TEST_F(ConfigTest, TakesNoNameThatABrokerCannotHave) {
   expect(said("exchange = '" + long_name + "'"), "amqp_source.exchange: is 256 bytes long; AMQP");
   expect(said("exchange = 'e'\nqueue = '" + long_name + "'"), "amqp_source.queue: is 256 bytes");
   expect(said("exchange = '" + long_name.substr(2) + "'"), "nnn' is 260 bytes long");
-  EXPECT_EQ(said("exchange = '" + long_name.substr(6) + "'"), "");
-  expect(said("exchange = 'e'\npatterns = ['" + long_name + "']"), "one is 256 bytes long");
+  EXPECT_EQ(said("exchange = '" + long_name.substr(7) + "'"), "");
+  expect(said("exchange = 'e'\npatterns = ['" + long_name + "']"), "is longer than 245 bytes");
   expect(said("exchange = \"a\\nb\""), "has a line end or another control character in it");
   expect(said("exchange = 'e'\npatterns = []"), "has no pattern; [\"#\"] is everything");
   for (const char* control : {"celery.pidbox", "reply.celery.pidbox"}) {
