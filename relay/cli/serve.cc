@@ -87,7 +87,19 @@ int not_started(const Error& error, LineQueue& log) {
 int run(const Config& config, const ConfigSources& sources, Signals& signals, Writers& writers) {
   const SystemClock clock;
   XYLEM_LOG(info, "xylem {}, process {}", kVersion, ::getpid());
-  const auto opened = Node::open(config, clock);
+  bool stop = false;
+  bool again = false;  // reload
+  const auto stop_asked = [&] {
+    while (const auto signal = signals.wait(Duration(0))) {
+      (*signal == Signals::Signal::stop ? stop : again) = true;
+    }
+    return stop;
+  };
+  const auto opened = Node::open(config, clock, stop_asked);
+  if (stop) {
+    XYLEM_LOG(info, "stopped before it was ready; nothing was taken in");
+    return kFine;
+  }
   if (!opened) return not_started(opened.error(), writers.log.queue());
   Node& node = **opened;
   if (const auto started = node.start(); !started) {
@@ -95,6 +107,7 @@ int run(const Config& config, const ConfigSources& sources, Signals& signals, Wr
   }
   announce(node, writers.out.queue());
   forget_startup_memory();
+  if (again) reload(node, sources);
 
   for (;;) {
     const auto signal = signals.wait(kSignalWait);

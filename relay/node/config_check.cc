@@ -183,6 +183,12 @@ std::vector<Problem> notes_on(const Config& config) {
       notes.push_back({"upstream.connect", found.error().message});
     }
   }
+  const std::string& broker = config.amqp.url.host;
+  if (!broker.empty()) {
+    if (const auto found = system_resolver(broker); !found) {
+      notes.push_back({"amqp.url", found.error().message});
+    }
+  }
   return notes;
 }
 

@@ -127,9 +127,11 @@ def test_an_upstream_that_nobody_can_connect_to_is_refused(address, sentence):
 def test_what_is_not_there_at_the_moment_is_noted(folder):
     code, said = check("--insecure", "--set", "upstream.connect=tcp://central.invalid:7601",
                        "--set", f"spool.directory={folder}/log",
+                       "--set", "amqp.url=amqps://rabbit.invalid",
                        "--set", f"push.listen=ipc://{folder}/missing/push")
     assert code == 0 and said.endswith("the configuration is fine\n")
     assert "note: upstream.connect: 'central.invalid' has no address: " in said
+    assert "note: amqp.url: 'rabbit.invalid' has no address: " in said
     assert f"note: push.listen: there is no folder {folder}/missing yet" in said
 
 
