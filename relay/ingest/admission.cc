@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "relay/base/check.h"
 #include "relay/base/log.h"
 #include "relay/codec/batch_codec.h"
 #include "relay/codec/batch_split.h"
@@ -212,8 +213,9 @@ void Admission::admit_batch(std::unique_ptr<Batch> batch) {
   if (good == batch->size() && is_as_written_here(*batch)) {
     return outlet_.on_batch(std::move(batch));
   }
-  for (auto& part : split(*batch, wanted_, options_.limits.frame(), Positions::counted).batches)
-    outlet_.on_batch(std::move(part));
+  Split parts = split(*batch, wanted_, options_.limits.frame(), Positions::counted);
+  XYLEM_CHECK(parts.too_large == 0, "an event within its limit has room in a frame");
+  for (auto& part : parts.batches) outlet_.on_batch(std::move(part));
 }
 
 void Admission::flush() {

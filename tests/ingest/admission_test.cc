@@ -125,6 +125,17 @@ TEST_F(AdmissionTest, KeepsNothingOfAListWhoseEveryEventIsRefused) {
   EXPECT_EQ(batches[0]->bodies(), event("a"));
 }
 
+TEST_F(AdmissionTest, KeepsNoKeyOfAListThatIsRefusedAsAWhole) {
+  const std::string known = R"({"type":"a","n":1},{"type":"b","n":1})";
+  json("", "[" + known + "]");
+  admission->flush();
+  batches.clear();
+  json("", "[" + known + "x");
+  json("", event("c"));
+  EXPECT_EQ(admitted(), "c={\"type\":\"c\"} ");
+  EXPECT_EQ(batches[0]->keys().size(), 1u);
+}
+
 TEST_F(AdmissionTest, RefusesATextAsAWhole) {
   json("a", "{");
   json("b", "\xff");
