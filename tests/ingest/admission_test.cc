@@ -359,6 +359,16 @@ std::unique_ptr<Batch> swelling() {
   return write_batch({keys, entries, bodies, shapes});
 }
 
+TEST_F(AdmissionTest, SaysThatItIsTheJsonThatIsTooLargeAndCountsTheEvents) {
+  make({.limits = {.message_bytes_max = 800'000, .event_bytes_max = 64 << 10}});
+  const auto batch = swelling();
+  ASSERT_LT(batch->frame().size(), 800'000u) << "the premise";
+  admission->admit_batch(batch->frame());
+  EXPECT_EQ(refused, "message_too_large  ");
+  EXPECT_EQ(expected, "a batch of at most 6400000 bytes of JSON (8 times push.message_bytes_max)");
+  EXPECT_EQ(admission->figures().refused_events, 4001u);
+}
+
 TEST_F(AdmissionTest, MakesOneFrameOfAFrameThatWouldSwell) {
   admission->admit_batch(swelling()->frame());
   EXPECT_EQ(refused, "malformed_json a ");
