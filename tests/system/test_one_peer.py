@@ -193,6 +193,21 @@ def test_one_address_cannot_have_every_place_of_the_stream(start_relay, context)
     assert reason == "refused" and "stream.subscribers_per_address_max" in text
 
 
+def test_one_connection_cannot_have_every_place_of_acked(start_relay, context):
+    relay = start_relay({"acked.sources_max": 16})
+    stranger = context.socket(zmq.DEALER)
+    stranger.setsockopt(zmq.LINGER, 0)
+    stranger.connect(relay.acked)
+    for source in range(1, 41):
+        stranger.send(control("SourceHello", protocol=1, name="x", source=source, firstUnacked=1,
+                              level=0, wallUs=0))
+        events = [(b"a", b'{"type":"a"}')] if source % 2 else []
+        stranger.send(batch(events, stamp=(source, 1, 0)))
+    until(lambda: relay.accepted() == 20, "all of them were welcome")
+    assert relay.metric("xylem_acked_known_sources") == 8, "half of the places"
+    OneBatchAtATime(context, relay.acked, 99).send_one()
+
+
 def zmtp_sub(endpoint):
     """A SUB that says what it likes."""
     connection = tcp_to(endpoint)
