@@ -89,6 +89,7 @@ Node::Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool
       spool_(std::move(spool)),
       clock_(clock, spool_ ? spool_->newest_us() : 0),
       epoch_(epoch),
+      id_{random_seed() | 1},
       started_(clock_.now()),
       push_edge_("push", config_.ring_batches),
       acked_edge_("acked", config_.ring_batches),
@@ -106,6 +107,10 @@ Node::Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool
               spool_ ? &history_link_ : nullptr),
       pipeline_(epoch_, clock_, sources(), sinks()),
       http_(config_.http, *this) {
+  RelayChain only_us;
+  only_us.add(id_);
+  chain_.publish(only_us);
+  acked_.tell(chain_);
   context_.give_ipc(config_.ipc);
   const auto thread = [&](const char* name, std::vector<Agent*> agents) {
     threads_.push_back(std::make_unique<AgentRunner>(name, std::move(agents), clock_));
@@ -129,11 +134,13 @@ Result<void> Node::add_spool() {
   if (!config_.upstream.connect.empty()) {
     Upstream::Options options = config_.upstream;
     options.seed = random_seed();
+    options.relay = id_;
     options.frame = config_.push.admission.limits.frame();
     if (options.name.empty()) options.name = host_name();
     upstream_.emplace(options, context_, *spool_, clock_);
     if (auto opened = upstream_->open(); !opened) return opened;
     newest = upstream_->newest();
+    acked_.tell(upstream_->chain());
   }
   spool_agent_.emplace(config_.spool_agent, *spool_, newest, log_progress_, spool_edge_, clock_);
   spool_thread_ = add_thread("spool", *spool_agent_);
@@ -353,6 +360,9 @@ std::vector<Check> Node::readiness() const {
   if (upstream_) {
     const std::string trouble = upstream_->trouble();
     checks.push_back({"upstream takes events", trouble.empty(), trouble, false});
+    const std::string loops = upstream_->loops();
+    checks.push_back({"upstream is no loop", loops.empty(),
+                      loops.empty() ? "" : "what is sent to " + loops + " comes back"});
   }
   const auto add_bridge = [&](const char* name, const std::string& trouble) {
     checks.push_back({name, trouble.empty(), trouble});
