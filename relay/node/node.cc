@@ -70,6 +70,9 @@ bool StopReport::any_late() const {
 }
 
 Result<std::unique_ptr<Node>> Node::open(Config config, const Clock& clock) {
+  for (const Problem& idle : idle_options(config)) {
+    XYLEM_LOG(warning, "{} {}", idle.where, idle.what);
+  }
   std::unique_ptr<Spool> spool;
   Epoch epoch{static_cast<std::uint64_t>(clock.wall_us())};
   if (!config.spool_directory.empty()) {
