@@ -156,12 +156,10 @@ void AckedLink::on_control(const Control& control, Instant now) {
 // find it at once; so each waits a little differently.
 bool AckedLink::closes_loop(const RelayChain& relays, Instant now) {
   if (!relays.contains(options_.own)) return false;
-  refusal_ =
-      "what is sent there comes back: that relay, or one that it sends on to, is this one "
-      "or sends to it";
+  refusal_ = "what is sent there comes back to this relay";
   if (!is_loop_) {
-    XYLEM_LOG(error, "{} and '{}' are a loop: {}; nothing more is sent there",
-              options_.relay.text(), printable(options_.name), refusal_);
+    XYLEM_LOG(error, "{} and '{}' are a loop: {}, so nothing more is", options_.relay.text(),
+              printable(options_.name), refusal_);
   }
   is_loop_ = true;
   relays_ = {};
