@@ -151,8 +151,9 @@ void add_serve(CLI::App& app, Run& run) {
   auto sources = std::make_shared<ConfigSources>();
   CLI::App* command =
       app.add_subcommand("serve", "Run a relay. Every option has a default, so no file is needed");
-  command->add_option("-c,--config", sources->file,
-                      "TOML file; configs/relay.toml has every option");
+  command
+      ->add_option("-c,--config", sources->file, "TOML file; configs/relay.toml has every option")
+      ->check(file_is_named);
   command
       ->add_option("--set", sources->assignments,
                    "KEY=VALUE, stronger than the file; may be repeated")

@@ -99,7 +99,7 @@ void AckedIngest::on_control(const std::string& peer, const Frame& frame, Instan
 }
 
 void AckedIngest::on_hello(const std::string& peer, const SourceHello& hello, Instant now) {
-  const auto welcome = sources_.on_hello({peer, at_hand_->peer_address()}, hello, now);
+  auto welcome = sources_.on_hello({peer, at_hand_->peer_address()}, hello, now);
   if (!welcome) {
     log_.warn("hello", fmt::format("acked refused source '{}': {}", printable(hello.name),
                                    welcome.error().message));
@@ -112,6 +112,7 @@ void AckedIngest::on_hello(const std::string& peer, const SourceHello& hello, In
   await_level(*sources_.of_peer(peer));
   arrivals_log_.info(hello.name, fmt::format("acked source '{}' wants acks at '{}'",
                                              printable(hello.name), name_of(hello.level)));
+  welcome->relays = relays();
   static_cast<void>(say(peer, *welcome));
 }
 
@@ -238,7 +239,10 @@ std::size_t AckedIngest::settle() {
 }
 
 std::size_t AckedIngest::answer(Instant now) {
-  const bool heartbeat = now - last_heartbeat_ >= options_.limits.heartbeat;
+  const RelayChain relays = this->relays();
+  const bool heartbeat =
+      now - last_heartbeat_ >= options_.limits.heartbeat || relays != relays_told_;
+  relays_told_ = relays;
   if (heartbeat) last_heartbeat_ = now;
   std::size_t said = heartbeat;
   std::vector<std::string> gone;
@@ -246,7 +250,9 @@ std::size_t AckedIngest::answer(Instant now) {
     auto answer = source.receiver.take_answer();
     if (!answer && !heartbeat) return;
     if (!answer) answer = AckedReceiver::Answer{source.receiver.acked(), std::nullopt};
-    const Ack ack{source.session, answer->acked, answer->missing.value_or(BatchNumber{})};
+    // A heartbeat repeats them: one that finds a queue full is lost.
+    const Ack ack{source.session, answer->acked, answer->missing.value_or(BatchNumber{}),
+                  heartbeat ? relays : RelayChain{}};
     if (say(source.peer, ack) == SendOutcome::unreachable) gone.push_back(source.peer);
     ++said;
   });

@@ -37,6 +37,10 @@ class AckedIngest final : public Agent, Admission::Refused, Admission::Outlet {
   // Before the agent starts: what the spool recovered, by source.
   void recover(const SourcePlaces& places);
 
+  // Before the agent starts: where events go from here on, which sources are told, and again
+  // whenever it changes. Must outlive the agent.
+  void tell(const Published<RelayChain>& relays) { relays_ = &relays; }
+
   [[nodiscard]] std::string_view name() const override { return "acked"; }
   [[nodiscard]] Result<void> on_start() override;
   [[nodiscard]] std::size_t do_work(Instant now) override;
@@ -83,6 +87,7 @@ class AckedIngest final : public Agent, Admission::Refused, Admission::Outlet {
   void await_level(SourceTable::Source& source);
   [[nodiscard]] bool is_done(const Pending& pending) const;
   [[nodiscard]] std::size_t answer(Instant now);
+  [[nodiscard]] RelayChain relays() const { return relays_ ? relays_->read() : RelayChain{}; }
   [[nodiscard]] SendOutcome say(const std::string& peer, const Control& control);
   void refuse_frame(const std::string& peer, Refusal why, const Frame& frame, std::string text);
   void hand_on(const BatchOrigin& origin);
@@ -115,6 +120,8 @@ class AckedIngest final : public Agent, Admission::Refused, Admission::Outlet {
   std::deque<Pending> unstamped_;
   std::array<std::deque<Pending>, 3> stamped_;
   Instant last_heartbeat_;
+  const Published<RelayChain>* relays_ = nullptr;
+  RelayChain relays_told_;
   const Frame* at_hand_ = nullptr;
   Figures figures_;
   Published<Figures> shown_;

@@ -79,6 +79,7 @@ enum class Metric : std::uint8_t {
   upstream_connections,
   upstream_resent,
   upstream_unacked_batches,
+  upstream_loop,
   upstream_moves,
   amqp_connected,
   amqp_connections,

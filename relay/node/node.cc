@@ -73,6 +73,9 @@ bool StopReport::any_late() const {
 
 Result<std::unique_ptr<Node>> Node::open(Config config, const Clock& clock,
                                          const StopAsked& stop_asked) {
+  for (const Problem& idle : idle_options(config)) {
+    XYLEM_LOG(warning, "{} {}", idle.where, idle.what);
+  }
   std::unique_ptr<Spool> spool;
   Epoch epoch{static_cast<std::uint64_t>(clock.wall_us())};
   if (!config.spool_directory.empty()) {
@@ -96,6 +99,7 @@ Node::Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool
       wall_clock_(clock),
       clock_(clock, spool_ ? spool_->newest_us() : 0),
       epoch_(epoch),
+      id_{random_seed() | 1},
       started_(clock_.now()),
       push_edge_("push", config_.ring_batches),
       acked_edge_("acked", config_.ring_batches),
@@ -113,6 +117,10 @@ Node::Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool
               spool_ ? &history_link_ : nullptr),
       pipeline_(epoch_, clock_, sources(), sinks()),
       http_(config_.http, *this) {
+  RelayChain only_us;
+  only_us.add(id_);
+  chain_.publish(only_us);
+  acked_.tell(chain_);
   context_.give_ipc(config_.ipc);
   const auto thread = [&](const char* name, std::vector<Agent*> agents) {
     threads_.push_back(std::make_unique<AgentRunner>(name, std::move(agents), clock_));
@@ -136,11 +144,13 @@ Result<void> Node::add_spool() {
   if (!config_.upstream.connect.empty()) {
     Upstream::Options options = config_.upstream;
     options.seed = random_seed();
+    options.relay = id_;
     options.frame = config_.push.admission.limits.frame();
     if (options.name.empty()) options.name = host_name();
     upstream_.emplace(options, context_, *spool_, clock_);
     if (auto opened = upstream_->open(); !opened) return opened;
     newest = upstream_->newest();
+    acked_.tell(upstream_->chain());
   }
   spool_agent_.emplace(config_.spool_agent, *spool_, newest, log_progress_, spool_edge_, clock_);
   spool_thread_ = add_thread("spool", *spool_agent_);
@@ -382,6 +392,9 @@ std::vector<Check> Node::readiness() const {
   if (upstream_) {
     const std::string trouble = upstream_->trouble();
     checks.push_back({"upstream takes events", trouble.empty(), trouble, false});
+    const std::string loops = upstream_->loops();
+    checks.push_back({"upstream is no loop", loops.empty(),
+                      loops.empty() ? "" : "what is sent to " + loops + " comes back"});
   }
   const auto add_bridge = [&](const char* name, const std::string& trouble) {
     checks.push_back({name, trouble.empty(), trouble});

@@ -105,6 +105,7 @@ class Node final : public RelayView {
   const AscendingClock clock_;
   LogProgress log_progress_;
   Epoch epoch_;
+  RelayId id_;
   Instant started_;
 
   SourceEdge push_edge_;
@@ -113,7 +114,8 @@ class Node final : public RelayView {
   SinkEdge publish_edge_;
   SinkEdge stream_edge_;
   SinkEdge spool_edge_;
-  HistoryLink history_link_;  // in use with a spool
+  HistoryLink history_link_;     // in use with a spool
+  Published<RelayChain> chain_;  // without an upstream: only us
   PushIngest push_;
   AckedIngest acked_;
   BlockBudget block_budget_;
