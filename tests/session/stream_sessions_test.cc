@@ -65,7 +65,7 @@ struct RelayEnd {
     sent_bytes = 0;
   }
 
-  std::uint64_t under_way_bytes_max = UINT64_MAX;
+  std::uint64_t under_way_bytes_max = std::uint64_t{1} << 40;
   std::uint64_t next = 1;
   std::uint64_t sessions = 0;
   std::uint64_t sent_bytes = 0;  // on this connection

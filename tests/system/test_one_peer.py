@@ -255,13 +255,15 @@ def test_many_that_go_back_through_memory_leave_the_others_their_turns(relay, pu
     epoch = honest.open("last").epoch
     keys = [".".join([f"k{i}"] + ["a"] * 31).encode() for i in range(3600)]
     frame = batch([(key, b'{"type":"%s"}' % key) for key in keys])
-    for _ in range(10):
+    for _ in range(16):
         push.frames(frame)
-    relay.await_accepted(36_000)
-    for number in range(200):
-        stream().hello(".".join(["*"] * 31 + [f"n{number}"]), name="behind", resumeEpoch=epoch,
-                       resumeSequence=1)
-    until(lambda: relay.metric("xylem_stream_subscribers_behind") > 50, "they are on their way")
+    relay.await_accepted(16 * 3600)
+    behind = [stream() for _ in range(200)]
+    for number, client in enumerate(behind):
+        client.open(".".join(["*"] * 31 + [f"n{number}"]), name="behind", credit=0,
+                    resumeEpoch=epoch, resumeSequence=1)
+    for client in behind:
+        client.grant(MIB)
     longest = 0.0
     for number in range(20):
         start = time.monotonic()
@@ -269,7 +271,7 @@ def test_many_that_go_back_through_memory_leave_the_others_their_turns(relay, pu
         assert honest.events(1)[0][1] == b"last"
         longest = max(longest, time.monotonic() - start)
     print(f"the longest of 20 took {longest:.3f} s")
-    assert longest < 1
+    assert longest < 3, "all of them had their turn in one"
 
 
 def test_a_flood_of_hellos_leaves_the_others_their_turns(relay, push, stream, in_background):
