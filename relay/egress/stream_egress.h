@@ -73,7 +73,7 @@ class StreamEgress final : public Agent {
   // In bytes of controls; a Hello costs more than what it says.
   static constexpr std::size_t kControlCostPerTurn = std::size_t{64} << 10;
   static constexpr std::size_t kHelloCost = std::size_t{4} << 10;
-  // Words of keys against lanes of filters (TapSet::offer): about a millisecond.
+  // Of TapSet::offer(): about a millisecond.
   static constexpr std::size_t kMatchingPerTurn = std::size_t{1} << 20;
   static constexpr std::size_t kFilterShown = 256;  // bytes of a text that can have 60 KiB
   static constexpr std::uint64_t kUnderWayShareMin = std::uint64_t{256} << 10;
@@ -103,7 +103,7 @@ class StreamEgress final : public Agent {
   std::size_t serve_all();
   std::size_t serve(const std::string& peer, Subscriber& subscriber);
   std::size_t offer(const BatchRef& batch);
-  [[nodiscard]] bool any_full_can_be_sent() const;
+  [[nodiscard]] bool any_in_need_can_be_sent() const;
   [[nodiscard]] bool may_send(const Subscriber& subscriber) const;
   std::size_t catch_up();
   [[nodiscard]] std::size_t catch_up(const std::string& peer, Subscriber& subscriber);
@@ -134,12 +134,12 @@ class StreamEgress final : public Agent {
   int fd_ = -1;
   std::mt19937_64 session_ids_;
 
-  Subscribers subscribers_;  // by ZeroMQ routing id; libzmq makes these, and they are never shown
   std::string served_last_;  // where the next turn's sending goes on
   SubscriberShares shares_;
   std::size_t control_cost_ = 0;  // of this turn
-  TapSet taps_;
-  Retention retention_;  // whose next() is the first sequence that has not passed here
+  TapSet taps_;                   // before those whose taps have its memory
+  Subscribers subscribers_;  // by ZeroMQ routing id; libzmq makes these, and they are never shown
+  Retention retention_;      // whose next() is the first sequence that has not passed here
   Instant last_review_;
   Instant now_;  // of the last review
   bool stopping_ = false;
