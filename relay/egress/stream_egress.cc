@@ -92,16 +92,18 @@ std::size_t StreamEgress::take_batches() {
   for (std::array<const Batch*, 1> next; taken < kBatchesPerTurn && !taps_.blocked(); ++taken) {
     if (edge_.pop(next) == 0) break;
     cost += offer(BatchRef::adopt(next[0]));
-    // A full tap is served before it is offered more; one that cannot be served delays nobody.
-    if (cost >= kMatchingPerTurn || any_full_can_be_sent()) return taken + 1;
+    // A tap that may overflow is served before it is offered more; one that cannot be served delays
+    // nobody.
+    if (cost >= kMatchingPerTurn || any_in_need_can_be_sent()) return taken + 1;
   }
   return taken;
 }
 
-bool StreamEgress::any_full_can_be_sent() const {
+bool StreamEgress::any_in_need_can_be_sent() const {
   return std::any_of(subscribers_.begin(), subscribers_.end(), [this](const auto& entry) {
     const Subscriber& subscriber = *entry.second;
-    return subscriber.tap.full() && !subscriber.pipe_full && may_send(subscriber);
+    const bool in_need = subscriber.tap.full() || subscriber.tap.is_above_its_share();
+    return in_need && !subscriber.pipe_full && may_send(subscriber);
   });
 }
 

@@ -79,7 +79,7 @@ class StreamEgress final : public Agent {
   // In bytes of controls; a Hello costs more than what it says.
   static constexpr std::size_t kControlCostPerTurn = std::size_t{64} << 10;
   static constexpr std::size_t kHelloCost = std::size_t{4} << 10;
-  // Words of keys against lanes of filters (TapSet::offer): about a millisecond.
+  // Of TapSet::offer(): about a millisecond.
   static constexpr std::size_t kMatchingPerTurn = std::size_t{1} << 20;
   static constexpr std::size_t kFilterShown = 256;  // bytes of a text that can have 60 KiB
   static constexpr std::size_t kBatchesPerTurn = 16;
@@ -119,7 +119,7 @@ class StreamEgress final : public Agent {
   // Adds to `bytes` what it sent.
   std::size_t serve(const std::string& peer, Subscriber& subscriber, std::uint64_t& bytes);
   std::size_t offer(const BatchRef& batch);
-  [[nodiscard]] bool any_full_can_be_sent() const;
+  [[nodiscard]] bool any_in_need_can_be_sent() const;
   [[nodiscard]] bool has_room_in_pipe(const Subscriber& subscriber) const;
   [[nodiscard]] bool may_send(const Subscriber& subscriber) const {
     return subscriber.session.may_send() && has_room_in_pipe(subscriber);
@@ -154,7 +154,6 @@ class StreamEgress final : public Agent {
   int fd_ = -1;
   std::mt19937_64 session_ids_;
 
-  Subscribers subscribers_;  // by ZeroMQ routing id; libzmq makes these, and they are never shown
   std::string served_last_;  // where the next turn's sending goes on
   std::string caught_up_last_;  // likewise of those who are behind
   std::shared_ptr<InPipes> in_pipes_ = std::make_shared<InPipes>();
@@ -163,8 +162,9 @@ class StreamEgress final : public Agent {
   PlainCopies plain_;  // of this turn
   SubscriberShares shares_;
   std::size_t control_cost_ = 0;  // of this turn
-  TapSet taps_;
-  Retention retention_;  // whose next() is the first sequence that has not passed here
+  TapSet taps_;                   // before those whose taps have its memory
+  Subscribers subscribers_;  // by ZeroMQ routing id; libzmq makes these, and they are never shown
+  Retention retention_;      // whose next() is the first sequence that has not passed here
   Instant last_review_;
   Instant now_;  // of the last review
   bool stopping_ = false;

@@ -23,12 +23,14 @@ namespace xylem {
 // that what it misses waits in the log and not in memory. One owner thread.
 class StreamSubscriber {
  public:
-  StreamSubscriber(SubscriptionSession made, Tap::Options options, TapMemory* memory = nullptr)
-      : session(std::move(made)), tap(options, memory) {}
+  // `from` is the address of its peer, empty for a local socket.
+  StreamSubscriber(SubscriptionSession made, Tap::Options options, TapMemory* memory = nullptr,
+                   std::string from = {})
+      : session(std::move(made)), tap(options, memory, from), address(std::move(from)) {}
 
   SubscriptionSession session;
   Tap tap;
-  std::string address;  // of its peer; empty for a local socket
+  std::string address;
   std::shared_ptr<TapEntry> entry;
   std::optional<WayBack> behind;
   // Frames sent and not yet known to be consumed: where each ends in sent bytes, and its events.
