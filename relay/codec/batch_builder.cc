@@ -24,12 +24,12 @@ BatchBuilder::BatchBuilder(std::size_t bytes_full, const FrameLimits& limits)
   entries_.reserve(kEventsPerBatchMax);
 }
 
-bool BatchBuilder::has_room(std::size_t event_bytes) const {
+bool BatchBuilder::has_room(std::size_t event_bytes, const FrameLimits& limits) const {
   const FrameParts parts{keys_.size() + shapes_.size(), key_text_.size() + shape_text_.size(),
                          entries_.size(), bytes_};
-  return frame_bytes_at_most(parts) + kBytesBesideAnEvent + event_bytes <= limits_.bytes_max &&
+  return frame_bytes_at_most(parts) + kBytesBesideAnEvent + event_bytes <= limits.bytes_max &&
          entries_.size() < kEventsPerBatchMax && shapes_.size() < kShapesPerBatchMax &&
-         json_bytes_ + event_bytes <= limits_.json_bytes_max();
+         json_bytes_ + event_bytes <= limits.json_bytes_max();
 }
 
 char* BatchBuilder::place(std::size_t bytes) {

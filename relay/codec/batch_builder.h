@@ -25,7 +25,11 @@ class BatchBuilder {
   // Whether an event of up to so many bytes, whatever its key, with or without a shape that is new
   // to the batch, can be added. True of an empty batch and an event that is
   // kFrameBytesBesideAnEvent smaller than the largest frame.
-  [[nodiscard]] bool has_room(std::size_t event_bytes) const;
+  [[nodiscard]] bool has_room(std::size_t event_bytes) const {
+    return has_room(event_bytes, limits_);
+  }
+  // Likewise, within limits that are narrower than the builder's.
+  [[nodiscard]] bool has_room(std::size_t event_bytes, const FrameLimits& limits) const;
 
   // Room for the body of an event, with Slab::kSlack readable bytes behind. REQUIRES has_room() for
   // the event.

@@ -110,7 +110,7 @@ void add_push(std::vector<OptionRow>& rows) {
       bytes("push.message_bytes_max",
             "Largest message, all frames of one list or batch; larger ones are refused.", false,
             [](Config & c) -> auto& { return c.push.admission.limits.message_bytes_max; },
-            {64 << 10, 64 * kMiB}));
+            {kFrameTakenEverywhere.bytes_max, 64 * kMiB}));
   rows.push_back(bytes("push.event_bytes_max", "Largest event; larger ones are refused.", false,
                        [](Config & c) -> auto& { return c.push.admission.limits.event_bytes_max; },
                        {1 << 10, 16 * kMiB}));
