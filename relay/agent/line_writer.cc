@@ -5,13 +5,15 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <memory>
+#include <utility>
 
 #include "relay/base/log.h"
 
 namespace xylem {
 
-LineWriter::LineWriter(const std::string& name, int fd) : fd_(fd) {
+LineWriter::LineWriter(const std::string& name, int fd) : name_(name), fd_(fd) {
   auto done = std::make_shared<std::promise<void>>();
   done_ = done->get_future();
   thread_ = ServiceThread(name, [this, done] {
@@ -41,6 +43,13 @@ void LineWriter::run() {
   }
 }
 
+// The line is lost; one that follows may find room. The log of a lost log line would be lost too,
+// so the failure is told once.
+void LineWriter::on_failure(int error) {
+  if (std::exchange(has_failed_, true)) return;
+  XYLEM_LOG(warning, "a line for {} is lost: {}", name_, std::strerror(error));
+}
+
 void LineWriter::write(std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(fd_, text.data(), text.size());
@@ -50,7 +59,7 @@ void LineWriter::write(std::string_view text) {
       pollfd room{fd_, POLLOUT, 0};
       ::poll(&room, 1, -1);
     } else if (errno != EINTR) {
-      return;  // nobody will ever read it
+      return on_failure(errno);
     }
   }
 }

@@ -28,7 +28,11 @@ class LineWriter {
  private:
   void run();
   void write(std::string_view text);
+  void on_failure(int error);
+
+  std::string name_;
   int fd_;
+  bool has_failed_ = false;
   LineQueue queue_;
   std::future<void> done_;
   ServiceThread thread_;

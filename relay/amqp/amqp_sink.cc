@@ -55,9 +55,7 @@ Result<void> AmqpSink::on_start() {
 
 Result<void> AmqpSink::prepare(BrokerConnection& connection) {
   if (!options_.exchange.empty()) {
-    auto there =
-        connection.ensure_exchange(options_.exchange, BrokerConnection::Exchange::durable_topic);
-    if (!there) return there;
+    if (auto there = link_.ensure_topic(connection, options_.exchange); !there) return there;
   } else {
     XYLEM_TRY(const bool there, connection.queue_exists(options_.queue));
     if (!there) {

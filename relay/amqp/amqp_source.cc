@@ -22,19 +22,18 @@ std::size_t print_of(const Delivery& delivery) {
 AmqpSource::AmqpSource(Options options, const BrokerOptions& broker, SourceEdge& edge,
                        const LogProgress* log, const Clock& clock, std::uint64_t seed)
     : options_(std::move(options)),
+      filter_(TopicFilter::parse(options_.patterns).value_or(TopicFilter())),
       log_progress_(log),
       edge_(edge),
       outbox_(edge),
       admission_(options_.admission, *this, *this),
       log_(clock),
       link_(broker, "source", clock, seed) {
-  if (options_.queue.empty()) options_.queue = "xylem." + options_.exchange;
+  options_.queue = options_.queue_name();
 }
 
 Result<void> AmqpSource::prepare(BrokerConnection& connection) {
-  auto there =
-      connection.ensure_exchange(options_.exchange, BrokerConnection::Exchange::durable_topic);
-  if (!there) return there;
+  if (auto there = link_.ensure_topic(connection, options_.exchange); !there) return there;
   XYLEM_TRY(const bool has_queue, connection.queue_exists(options_.queue));
   if (!has_queue) {
     auto made = connection.declare_queue(options_.queue, options_.queue_bytes_max);
@@ -117,6 +116,7 @@ void AmqpSource::take(Delivery& delivery) {
     tell_refused(why, delivery.routing_key, delivery.body.size(), what);
     rejected_.push_back(delivery.tag);
   };
+  if (!filter_.matches(delivery.routing_key)) return pass_over(delivery);
   if (delivery.too_large) return refuse(Refusal::message_too_large);
   if (delivery.app_id == kAppId) return refuse(Refusal::loop);
   const Content content = content_of(delivery, options_.msgpack);
@@ -134,6 +134,17 @@ void AmqpSource::take(Delivery& delivery) {
   unstamped_.push_back({delivery.tag, kNotHandedOn});
   recent_.push_back(print);
   if (recent_.size() > options_.prefetch) recent_.pop_front();
+}
+
+// It is acknowledged in its turn, as what was taken.
+void AmqpSource::pass_over(const Delivery& delivery) {
+  ++filtered_;
+  unstamped_.push_back({delivery.tag, kNotHandedOn});
+  log_.warn("amqp filtered",
+            fmt::format("amqp source passes over what comes under '{}': the queue '{}' has another "
+                        "binding than amqp_source.patterns, maybe of an earlier configuration; to "
+                        "spare the broker, unbind it",
+                        printable(delivery.routing_key), options_.queue));
 }
 
 // False if something was refused and nothing taken; an empty list is neither.
@@ -241,8 +252,8 @@ std::uint64_t AmqpSource::on_stop() {
 }
 
 void AmqpSource::show() {
-  shown_.publish(
-      {admission_.figures(), unstamped_.size() + stamped_.size() + waiting_.size(), repeated_});
+  shown_.publish({admission_.figures(), unstamped_.size() + stamped_.size() + waiting_.size(),
+                  repeated_, filtered_});
 }
 
 void AmqpSource::sample(Samples& samples) const {
@@ -251,6 +262,7 @@ void AmqpSource::sample(Samples& samples) const {
   link_.sample(samples);
   samples.push_back({Metric::amqp_unacked, static_cast<double>(shown.pending), {}});
   samples.push_back({Metric::amqp_repeated, static_cast<double>(shown.repeated), {}});
+  samples.push_back({Metric::amqp_filtered, static_cast<double>(shown.filtered), {}});
 }
 
 }  // namespace xylem

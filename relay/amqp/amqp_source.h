@@ -8,6 +8,7 @@
 #include "relay/agent/agent.h"
 #include "relay/amqp/broker_link.h"
 #include "relay/codec/control_codec.h"
+#include "relay/event/topic_filter.h"
 #include "relay/ingest/admission.h"
 #include "relay/ingest/source_outbox.h"
 #include "relay/pipeline/log_progress.h"
@@ -23,6 +24,9 @@ class AmqpSource final : public Agent, Admission::Refused, Admission::Outlet {
   struct Options {
     std::string exchange;
     std::string queue;  // empty: xylem.<exchange>
+    [[nodiscard]] std::string queue_name() const {
+      return queue.empty() ? "xylem." + exchange : queue;
+    }
     std::uint64_t queue_bytes_max = std::uint64_t{256} << 20;
     std::vector<std::string> patterns{"#"};
     std::uint16_t prefetch = 200;  // messages under way that are not acknowledged
@@ -66,6 +70,7 @@ class AmqpSource final : public Agent, Admission::Refused, Admission::Outlet {
     SourceFigures source;
     std::uint64_t pending = 0;
     std::uint64_t repeated = 0;
+    std::uint64_t filtered = 0;
   };
 
   [[nodiscard]] Result<void> prepare(BrokerConnection& connection);
@@ -74,6 +79,7 @@ class AmqpSource final : public Agent, Admission::Refused, Admission::Outlet {
   void take(Delivery& delivery);
   [[nodiscard]] bool admit(std::string_view json);
   void take_waiting();
+  void pass_over(const Delivery& delivery);
   void reject_refused();
   [[nodiscard]] bool is_known(const Delivery& delivery, std::size_t print);
   [[nodiscard]] std::size_t settle();
@@ -86,6 +92,9 @@ class AmqpSource final : public Agent, Admission::Refused, Admission::Outlet {
   void on_batch(std::unique_ptr<Batch> batch) override;
 
   Options options_;
+  // What was bound once stays bound, and the broker tells nobody by which patterns; so the queue
+  // may have more than is wanted.
+  TopicFilter filter_;
   const LogProgress* log_progress_;
   SourceEdge& edge_;
   SourceOutbox outbox_;
@@ -107,6 +116,7 @@ class AmqpSource final : public Agent, Admission::Refused, Admission::Outlet {
   std::deque<std::size_t> recent_;
   std::unordered_map<std::size_t, std::uint32_t> known_;
   std::uint64_t repeated_ = 0;
+  std::uint64_t filtered_ = 0;
   Published<Shown> shown_;
 };
 

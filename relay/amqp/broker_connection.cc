@@ -32,6 +32,7 @@ constexpr unsigned kUnackedMs = 15'000;   // then the kernel gives a dead peer u
 constexpr std::size_t kAddressesMax = 4;  // of a host, which are tried in turn
 constexpr std::int64_t kQueueExpiresMs = 24 * 3600 * 1000;
 constexpr std::uint16_t kNotFound = 404;
+constexpr std::uint16_t kPreconditionFailed = 406;
 
 amqp_table_entry_t entry_of(const char* key, bool value) {
   amqp_table_entry_t entry{};
@@ -257,10 +258,15 @@ Result<bool> BrokerConnection::existence(std::string_view what) {
   const auto there = last_answer(what);
   if (there) return true;
   if (last_close_code_ != kNotFound) return tl::unexpected(there.error());
+  if (auto opened = open_next_channel(); !opened) return tl::unexpected(opened.error());
+  return false;
+}
+
+// In place of one that the broker has closed.
+Result<void> BrokerConnection::open_next_channel() {
   amqp_channel_close_ok_t ok{};
   amqp_send_method(state_, channel_, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
-  if (auto opened = open_channel(); !opened) return tl::unexpected(opened.error());
-  return false;
+  return open_channel();
 }
 
 Result<void> BrokerConnection::ensure_exchange(const std::string& name, Exchange kind) {
@@ -277,6 +283,26 @@ Result<void> BrokerConnection::ensure_exchange(const std::string& name, Exchange
   XYLEM_LOG(info, "amqp makes the exchange '{}', as Celery would", name);
   declare(false);
   return last_answer(what);
+}
+
+// AMQP has no question for it; but who declares an exchange of another type is told (406). Who may
+// declare none (403) learns nothing, and of other differences, as durability, there is none to
+// tell.
+Result<std::string> BrokerConnection::other_type(const std::string& exchange) {
+  amqp_exchange_declare(state_, channel_, bytes_of(exchange), amqp_cstring_bytes("topic"), 0, 1, 0,
+                        0, amqp_empty_table);
+  const auto same = last_answer("exchange");
+  if (same) return std::string();
+  if (last_close_code_ == 0) return tl::unexpected(same.error());
+  const bool differs = last_close_code_ == kPreconditionFailed;
+  if (auto opened = open_next_channel(); !opened) return tl::unexpected(opened.error());
+  const std::string& said = same.error().message;
+  if (!differs || said.find("'type'") == std::string::npos) return std::string();
+  constexpr std::string_view kBefore = "current is '";  // cut off behind a long name
+  const std::size_t at = said.rfind(kBefore);
+  if (at == std::string::npos) return std::string("another type");
+  const std::size_t begin = at + kBefore.size();
+  return said.substr(begin, said.find('\'', begin) - begin);
 }
 
 Result<bool> BrokerConnection::queue_exists(const std::string& name) {

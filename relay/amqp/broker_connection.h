@@ -73,6 +73,9 @@ class BrokerConnection {
   // than it has, the broker closes the channel).
   enum class Exchange : std::uint8_t { durable_topic, transient_fanout };
   [[nodiscard]] Result<void> ensure_exchange(const std::string& name, Exchange kind);
+  // Of an exchange that is there: its type, if the broker says that it is another than topic, else
+  // "". Declares it once more for that, which changes nothing, and may cost the channel.
+  [[nodiscard]] Result<std::string> other_type(const std::string& exchange);
   [[nodiscard]] Result<bool> queue_exists(const std::string& name);
   // Durable; at most so many bytes, then its oldest go; deleted after a day without a consumer.
   [[nodiscard]] Result<void> declare_queue(const std::string& name, std::uint64_t bytes_max);
@@ -105,6 +108,7 @@ class BrokerConnection {
                                      Duration patience);
   [[nodiscard]] Result<void> log_in(const BrokerOptions& options);
   [[nodiscard]] Result<void> open_channel();
+  [[nodiscard]] Result<void> open_next_channel();
   [[nodiscard]] Result<void> last_answer(std::string_view what);
   [[nodiscard]] Result<bool> existence(std::string_view what);
   [[nodiscard]] Error error_of(std::string_view what, int status) const;

@@ -103,6 +103,28 @@ void BrokerLink::set_complaint(std::string why) {
   say();
 }
 
+Result<void> BrokerLink::ensure_topic(BrokerConnection& connection, const std::string& exchange) {
+  auto there = connection.ensure_exchange(exchange, BrokerConnection::Exchange::durable_topic);
+  if (!there) return there;
+  XYLEM_TRY(const std::string type, connection.other_type(exchange));
+  std::string note;
+  if (!type.empty()) {
+    note = fmt::format(
+        "the exchange '{}' is of the type {}, not topic, so not everybody gets what their patterns "
+        "say",
+        exchange, type);
+    log_.warn(note, fmt::format("amqp {}: {}", what_, note));
+  }
+  const std::lock_guard lock(mutex_);
+  note_ = std::move(note);
+  return {};
+}
+
+std::string BrokerLink::note() const {
+  const std::lock_guard lock(mutex_);
+  return note_;
+}
+
 void BrokerLink::say() {
   const std::lock_guard lock(mutex_);
   trouble_ = !blocked_.empty() ? fmt::format("the broker takes no messages: {}", blocked_)

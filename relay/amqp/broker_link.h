@@ -35,6 +35,10 @@ class BrokerLink {
   void set_blocked(std::string why);
   // The connection stands, and what its owner wants of it does not succeed, or does again ("").
   void set_complaint(std::string why);
+  // On a connection that was just made: the exchange is there, as Celery would make it or as it
+  // was. One that is no topic works in its own way, which note() tells.
+  [[nodiscard]] Result<void> ensure_topic(BrokerConnection& connection,
+                                          const std::string& exchange);
   [[nodiscard]] bool blocked() const { return !blocked_.empty(); }
   void close();
 
@@ -43,6 +47,8 @@ class BrokerLink {
   void set_password(std::string password);
   // Why it does not work, or "".
   [[nodiscard]] std::string trouble() const;
+  // What is other than people would expect, and works; or "".
+  [[nodiscard]] std::string note() const;
   void sample(Samples& samples) const;
   [[nodiscard]] BrokerPulse& pulse() { return pulse_; }
 
@@ -80,6 +86,7 @@ class BrokerLink {
   Published<Shown> shown_;
   mutable std::mutex mutex_;  // of those below, which change with a connection
   std::string trouble_ = error_;
+  std::string note_;
   std::optional<std::string> password_;  // that is to be used from now on
 };
 

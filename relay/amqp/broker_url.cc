@@ -21,6 +21,8 @@ constexpr std::uint64_t kHeartbeatSecondsMax = 65'535;
 constexpr std::uint64_t kTimeoutMsMin = 100;
 constexpr std::uint64_t kTimeoutMsMax = 60'000;
 constexpr const char* kShape = "write amqp://user:password@host:5672/vhost, or amqps:// for TLS";
+constexpr const char* kOneBroker =
+    "names several brokers; a bridge has one: a name or a proxy in front of them all";
 constexpr const char* kEscapes =
     "in a user or password write %40 for @, %3A for :, %2F for /, %3F for ?, %23 for # and %25 "
     "for %";
@@ -130,6 +132,7 @@ bool is_host_name(std::string_view host) {
 }
 
 Result<void> take_host(BrokerUrl& url, std::string_view authority) {
+  if (authority.find(',') != std::string_view::npos) return wrong(kOneBroker);
   if (authority.starts_with('[')) {
     const std::size_t end = authority.find(']');
     XYLEM_TRY(url.host, decoded(authority.substr(1, end - 1), "host"));
@@ -149,7 +152,7 @@ Result<void> take_host(BrokerUrl& url, std::string_view authority) {
     }
     authority.remove_prefix(host.size());
   }
-  if (url.host.empty()) return wrong(fmt::format("names no host; {}", kShape));
+  if (url.host.empty()) url.host = "localhost";  // as Kombu has it
   url.port = url.tls ? 5671 : 5672;
   if (authority.empty() || authority == ":") return {};
   std::uint64_t port = 0;
@@ -240,7 +243,7 @@ Result<BrokerUrl> BrokerUrl::parse(std::string_view text) {
   }
   const std::size_t next = rest.find(';');
   if (next != std::string_view::npos && rest.find("://", next) != std::string_view::npos) {
-    return wrong("names several brokers; a bridge has one: a name or a proxy in front of them all");
+    return wrong(kOneBroker);
   }
   BrokerUrl url;
   if (auto done = take_scheme(url, rest); !done) return tl::unexpected(done.error());

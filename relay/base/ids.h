@@ -35,4 +35,10 @@ struct BatchNumber {
   }
 };
 
+// One life of a relay, to relays that send it events: random. 0 is "none".
+struct RelayId {
+  std::uint64_t value = 0;
+  friend constexpr auto operator<=>(RelayId, RelayId) = default;
+};
+
 }  // namespace xylem

@@ -39,6 +39,10 @@ struct FrameLimits {
 // that is so much smaller than the largest frame always fits one.
 inline constexpr std::size_t kFrameBytesBesideAnEvent = 1024;
 
+// The least that a relay can be configured to take (push.message_bytes_max). What is sent where
+// nobody says what is taken keeps to it, but for an event that alone is more.
+inline constexpr FrameLimits kFrameTakenEverywhere{std::size_t{64} << 10};
+
 // Limits a relay may be configured with, and their defaults. Units are in the names.
 struct SourceLimits {
   std::size_t message_bytes_max = std::size_t{1} << 20;  // of JSON with its key, or of a frame

@@ -44,7 +44,7 @@ void add_check(CLI::App& app, Run& run) {
   auto options = std::make_shared<CheckOptions>();
   CLI::App* command =
       app.add_subcommand("check", "Validate a configuration: all problems at once, exit code 78");
-  command->add_option("-c,--config", options->sources.file, "TOML file");
+  command->add_option("-c,--config", options->sources.file, "TOML file")->check(file_is_named);
   command
       ->add_option("--set", options->sources.assignments,
                    "KEY=VALUE, as for serve; may be repeated")

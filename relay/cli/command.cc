@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "relay/base/log.h"
 #include "relay/transport/lookup.h"
 
 extern char** environ;
@@ -36,10 +37,24 @@ int misused(std::string_view sentence) {
 
 Result<Address> endpoint(const std::string& given, const char* variable, const char* fallback) {
   const char* from_environment = std::getenv(variable);
-  const char* otherwise = from_environment != nullptr ? from_environment : fallback;
-  XYLEM_TRY(Address address, Address::parse(given.empty() ? otherwise : given));
-  if (auto fine = address.can_be_connected_to(); !fine) return tl::unexpected(fine.error());
-  return address;
+  const bool by_variable =
+      given.empty() && from_environment != nullptr && *from_environment != '\0';
+  const std::string text = by_variable ? from_environment : given.empty() ? fallback : given;
+  const auto refuse = [&](const std::string& why) {
+    return fail(ErrorCode::bad_address, by_variable ? fmt::format("{}: {}", variable, why) : why);
+  };
+  if (text.find("://") == std::string::npos) {
+    return refuse(fmt::format("address '{}' has no scheme; write tcp://HOST:PORT or ipc://PATH",
+                              printable(text)));
+  }
+  const auto address = Address::parse(text);
+  if (!address) return refuse(address.error().message);
+  if (auto fine = address->can_be_connected_to(); !fine) return refuse(fine.error().message);
+  return *address;
+}
+
+std::string file_is_named(const std::string& given) {
+  return given.empty() ? "needs the name of a file, not ''" : "";
 }
 
 std::vector<std::string> environment() {

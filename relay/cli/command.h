@@ -44,6 +44,8 @@ int misused(std::string_view sentence);
 [[nodiscard]] Result<Address> endpoint(const std::string& given, const char* variable,
                                        const char* fallback);
 
+// For an option that names a file: -c '' is a variable that was not set, not "no file".
+[[nodiscard]] std::string file_is_named(const std::string& given);
 // The process's variables, as ConfigSources takes them.
 [[nodiscard]] std::vector<std::string> environment();
 

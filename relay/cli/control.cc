@@ -111,7 +111,8 @@ void add_control(CLI::App& app, Run& run) {
                       "AMQP URL (default: amqp.url, or amqp://guest@localhost:5672//)");
   command->add_option("--exchange", options->exchange,
                       "Celery's control_exchange (default: celery)");
-  command->add_option("-c,--config", options->sources.file, "TOML file with [amqp]");
+  command->add_option("-c,--config", options->sources.file, "TOML file with [amqp]")
+      ->check(file_is_named);
   command->add_option("--set", options->sources.assignments, "KEY=VALUE, stronger than the file")
       ->allow_extra_args(false);
   command->footer(

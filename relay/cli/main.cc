@@ -55,7 +55,14 @@ int main(int argc, char** argv) {
     std::fputs(said.str().c_str(), stdout);
     return with_output(code);
   }
-  for (const xylem::Problem& note : xylem::unknown_variables(environment())) {
+  std::vector<xylem::Problem> notes = xylem::unknown_variables(environment());
+  // To those that read a configuration these are problems of it, which they tell themselves.
+  const bool reads_options = app.get_subcommands().front()->get_option_no_throw("--set") != nullptr;
+  if (!reads_options) {
+    const auto misspelt = xylem::misspelt_options(environment());
+    notes.insert(notes.end(), misspelt.begin(), misspelt.end());
+  }
+  for (const xylem::Problem& note : notes) {
     std::fprintf(stderr, "note: %s %s\n", note.where.c_str(), note.what.c_str());
   }
   return with_output(run());

@@ -150,7 +150,8 @@ void add_route(CLI::App& app, Run& run) {
       ->add_option("--pattern", options->patterns,
                    "Also say whether this topic pattern would match; may be repeated")
       ->allow_extra_args(false);
-  command->add_option("-c,--config", options->sources.file, "The relay's configuration");
+  command->add_option("-c,--config", options->sources.file, "The relay's configuration")
+      ->check(file_is_named);
   command->add_option("--set", options->sources.assignments, "KEY=VALUE, as for serve")
       ->allow_extra_args(false);
   command->add_flag("--insecure", options->sources.insecure, "As for serve");

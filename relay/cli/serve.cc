@@ -87,7 +87,19 @@ int not_started(const Error& error, LineQueue& log) {
 int run(const Config& config, const ConfigSources& sources, Signals& signals, Writers& writers) {
   const SystemClock clock;
   XYLEM_LOG(info, "xylem {}, process {}", kVersion, ::getpid());
-  const auto opened = Node::open(config, clock);
+  bool stop = false;
+  bool again = false;  // reload
+  const auto stop_asked = [&] {
+    while (const auto signal = signals.wait(Duration(0))) {
+      (*signal == Signals::Signal::stop ? stop : again) = true;
+    }
+    return stop;
+  };
+  const auto opened = Node::open(config, clock, stop_asked);
+  if (stop) {
+    XYLEM_LOG(info, "stopped before it was ready; nothing was taken in");
+    return kFine;
+  }
   if (!opened) return not_started(opened.error(), writers.log.queue());
   Node& node = **opened;
   if (const auto started = node.start(); !started) {
@@ -95,6 +107,7 @@ int run(const Config& config, const ConfigSources& sources, Signals& signals, Wr
   }
   announce(node, writers.out.queue());
   forget_startup_memory();
+  if (again) reload(node, sources);
 
   for (;;) {
     const auto signal = signals.wait(kSignalWait);
@@ -138,8 +151,9 @@ void add_serve(CLI::App& app, Run& run) {
   auto sources = std::make_shared<ConfigSources>();
   CLI::App* command =
       app.add_subcommand("serve", "Run a relay. Every option has a default, so no file is needed");
-  command->add_option("-c,--config", sources->file,
-                      "TOML file; configs/relay.toml has every option");
+  command
+      ->add_option("-c,--config", sources->file, "TOML file; configs/relay.toml has every option")
+      ->check(file_is_named);
   command
       ->add_option("--set", sources->assignments,
                    "KEY=VALUE, stronger than the file; may be repeated")

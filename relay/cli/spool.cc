@@ -1,12 +1,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "relay/base/clock.h"
 #include "relay/cli/command.h"
 #include "relay/spool/cursor_file.h"
 #include "relay/spool/log_recovery.h"
@@ -33,10 +35,20 @@ std::string time_of(std::int64_t wall_us) {
   return text;
 }
 
+// How far a segment's newest event is ahead of the clock, which was wrong then, or is now.
+std::int64_t ahead_seconds(const SegmentReport& report) {
+  if (!report.problem.empty()) return 0;
+  const std::int64_t us = clipped_difference(report.facts.newest_us, SystemClock().wall_us());
+  return std::max<std::int64_t>(us / 1'000'000, 0);
+}
+
 std::string state_of(const SegmentReport& report) {
   if (!report.problem.empty()) return report.problem;
   if (report.damaged_bytes != 0) return fmt::format("{} bytes damaged", report.damaged_bytes);
-  return report.finished ? "sound" : "sound, not finished";
+  std::string state = report.finished ? "sound" : "sound, not finished";
+  const std::int64_t ahead = ahead_seconds(report);
+  if (ahead > 60) state += fmt::format(", {} s ahead of this machine's clock", ahead);
+  return state;
 }
 
 bool is_sound(const SegmentReport& report) {
@@ -53,6 +65,7 @@ Json json_of(const SegmentReport& report) {
           {"events", report.events},
           {"bytes", facts.bytes},
           {"newest", time_of(facts.newest_us)},
+          {"ahead_seconds", ahead_seconds(report)},
           {"damaged_bytes", report.damaged_bytes},
           {"finished", report.finished},
           {"problem", report.problem}};

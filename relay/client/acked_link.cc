@@ -13,6 +13,7 @@ constexpr int kReconnectMs = 100;
 constexpr int kReconnectMaxMs = 500;
 constexpr Duration kRefusedWaitMin = std::chrono::seconds(1);
 constexpr Duration kRefusedWaitMax = std::chrono::seconds(30);
+constexpr std::uint64_t kLoopSpreadMs = 1'000;
 constexpr std::int64_t kControlFrameBytesMax = 128 << 10;
 
 }  // namespace
@@ -124,6 +125,9 @@ void AckedLink::on_control(const Control& control, Instant now) {
   if (const auto* welcome = std::get_if<SourceWelcome>(&control)) {
     // The answer to the newest Hello comes last.
     if (stage_ != Stage::said_hello && stage_ != Stage::welcome) return;
+    if (closes_loop(welcome->relays, now)) return;
+    relays_ = welcome->relays;
+    is_loop_ = false;
     taken = sender_.on_welcome(welcome->acked, now);
     sender_.narrow_window(welcome->window_bytes);
     frame_bytes_max_ = welcome->frame_bytes_max;
@@ -134,6 +138,8 @@ void AckedLink::on_control(const Control& control, Instant now) {
     refusal_.clear();
   } else if (const auto* ack = std::get_if<Ack>(&control)) {
     if (stage_ != Stage::welcome || ack->session != session_) return;
+    if (closes_loop(ack->relays, now)) return;
+    if (!ack->relays.empty()) relays_ = ack->relays;
     taken = sender_.on_ack(ack->acked, now);
     if (taken && ack->missing.value != 0) {
       // It waits for what was skipped: the Hello that said so has not come to it.
@@ -144,6 +150,22 @@ void AckedLink::on_control(const Control& control, Instant now) {
   }
   if (!taken) return refused(taken.error().message, now);
   heard_at_ = now;
+}
+
+// Of relays that find the same loop at the same moment one comes back first, and the others then
+// find it at once; so each waits a little differently.
+bool AckedLink::closes_loop(const RelayChain& relays, Instant now) {
+  if (!relays.contains(options_.own)) return false;
+  refusal_ = "what is sent there comes back to this relay";
+  if (!is_loop_) {
+    XYLEM_LOG(error, "{} and '{}' are a loop: {}, so nothing more is", options_.relay.text(),
+              printable(options_.name), refusal_);
+  }
+  is_loop_ = true;
+  relays_ = {};
+  const std::uint64_t spread = options_.own.value >> (connections_ % 32);
+  back_off(now, std::chrono::milliseconds(spread % kLoopSpreadMs));
+  return true;
 }
 
 void AckedLink::on_bye(const Bye& bye, Instant now) {
@@ -166,9 +188,9 @@ void AckedLink::refused(const std::string& why, Instant now) {
   back_off(now);
 }
 
-void AckedLink::back_off(Instant now) {
+void AckedLink::back_off(Instant now, Duration more) {
   backoff_ = std::clamp(backoff_ * 2, kRefusedWaitMin, kRefusedWaitMax);
-  shut(now, backoff_);
+  shut(now, backoff_ + more);
 }
 
 std::size_t AckedLink::send_batches(Instant now) {

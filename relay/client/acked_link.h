@@ -25,6 +25,9 @@ class AckedLink {
     std::string name;  // for people, in the relay's logs
     SourceId source;
     AckLevel level = AckLevel::written;
+    // Of the relay whose events these are, if they are a relay's: they are not sent to one that
+    // sends them on to it.
+    RelayId own{};
     // Without a word from the relay for so long, the connection is made anew.
     Duration silence_max = std::chrono::seconds(5);
     int linger_ms = 0;
@@ -69,6 +72,10 @@ class AckedLink {
   // Why the relay said no, or there is no way to it, last; empty since it said Welcome.
   [[nodiscard]] const std::string& refusal() const { return refusal_; }
   [[nodiscard]] std::uint64_t connections() const { return connections_; }
+  // Where the relay sends on to, itself first, as it said last; empty if it does not say.
+  [[nodiscard]] const RelayChain& relays() const { return relays_; }
+  // What is sent there would come back, so nothing is; asked again with growing waits.
+  [[nodiscard]] bool is_loop() const { return is_loop_; }
 
  private:
   enum class Stage : std::uint8_t { closed, connecting, said_hello, welcome };
@@ -82,7 +89,8 @@ class AckedLink {
   void on_control(const Control& control, Instant now);
   void on_bye(const Bye& bye, Instant now);
   void refused(const std::string& why, Instant now);
-  void back_off(Instant now);
+  void back_off(Instant now, Duration more = Duration(0));
+  [[nodiscard]] bool closes_loop(const RelayChain& relays, Instant now);
   [[nodiscard]] std::size_t send_batches(Instant now);
 
   Options options_;
@@ -102,6 +110,8 @@ class AckedLink {
   Instant retry_at_;
   Duration backoff_{0};
   std::string refusal_;
+  RelayChain relays_;
+  bool is_loop_ = false;
   std::uint64_t connections_ = 0;
 };
 

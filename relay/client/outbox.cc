@@ -17,13 +17,18 @@ constexpr timespec kMoment{0, 250'000};
 
 constexpr Duration kLookInterval = std::chrono::seconds(5);
 
+// Room for batches that every relay takes, and for the largest event alone.
+FrameLimits frame_for(std::size_t event_bytes) {
+  return {std::max(kFrameTakenEverywhere.bytes_max, event_bytes + kFrameBytesBesideAnEvent)};
+}
+
 void rest() { ::nanosleep(&kMoment, nullptr); }
 }  // namespace
 
 Outbox::Outbox(Options options, Context& context)
     : options_(std::move(options)),
       context_(context),
-      open_(options_.batch_bytes_full, options_.frame),
+      open_(options_.batch_bytes_full, frame_for(options_.event_bytes_max)),
       shaper_(open_),
       json_({options_.batch_bytes_full, options_.event_bytes_max}),
       event_(options_.event_bytes_max) {}
@@ -68,7 +73,10 @@ bool Outbox::put(std::string_view key, std::string_view body, std::int64_t times
       ++figures_.dropped;
       return false;
     }
-    if (!open_.has_room(body.size())) close_open();
+    if (!open_.empty() && !open_.has_room(body.size(), kFrameTakenEverywhere)) {
+      close_open();
+      ring = true;
+    }
     if (!add(key, body, timestamp_us)) {
       ++figures_.dropped;
       return false;

@@ -28,7 +28,9 @@ struct OutboxFigures {
 
 // The sending end of the push endpoint: any thread puts events in, one thread of its own sends what
 // is there as one batch. While the relay is away or slow, events wait, bounded in bytes; then put()
-// says no. Nothing here blocks a caller beyond a copy under a mutex (docs/decisions/0004).
+// says no. A relay has no way to say what it takes, so batches are such as every relay takes, and
+// an event that is more goes alone. Nothing here blocks a caller beyond a copy under a mutex
+// (docs/decisions/0004).
 class Outbox final : public Agent {
  public:
   struct Options {
@@ -36,7 +38,6 @@ class Outbox final : public Agent {
     std::size_t waiting_bytes_max = std::size_t{8} << 20;
     std::size_t batch_bytes_full = std::size_t{128} << 10;
     std::size_t event_bytes_max = std::size_t{64} << 10;
-    FrameLimits frame{};    // what relays take, unless they are configured otherwise
     int send_hwm = 64;      // batches that wait in libzmq
     bool replayed = false;  // marks what it sends as events of the past, sent again
   };

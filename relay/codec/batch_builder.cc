@@ -13,6 +13,10 @@ constexpr std::size_t kBytesBesideAnEvent = sizeof(EventEntry) + kFrameBytesPerT
                                             kRoutingKeyBytesMax + kFrameBytesPerText + kSlotsMax +
                                             shaped_body_bytes_max(0);
 static_assert(frame_bytes_at_most({}) + kBytesBesideAnEvent <= kFrameBytesBesideAnEvent);
+
+std::size_t first_slot(std::string_view key, std::size_t slots) {
+  return std::hash<std::string_view>{}(key) % slots;
+}
 }  // namespace
 
 BatchBuilder::BatchBuilder(std::size_t bytes_full, const FrameLimits& limits)
@@ -20,12 +24,12 @@ BatchBuilder::BatchBuilder(std::size_t bytes_full, const FrameLimits& limits)
   entries_.reserve(kEventsPerBatchMax);
 }
 
-bool BatchBuilder::has_room(std::size_t event_bytes) const {
+bool BatchBuilder::has_room(std::size_t event_bytes, const FrameLimits& limits) const {
   const FrameParts parts{keys_.size() + shapes_.size(), key_text_.size() + shape_text_.size(),
                          entries_.size(), bytes_};
-  return frame_bytes_at_most(parts) + kBytesBesideAnEvent + event_bytes <= limits_.bytes_max &&
+  return frame_bytes_at_most(parts) + kBytesBesideAnEvent + event_bytes <= limits.bytes_max &&
          entries_.size() < kEventsPerBatchMax && shapes_.size() < kShapesPerBatchMax &&
-         json_bytes_ + event_bytes <= limits_.json_bytes_max();
+         json_bytes_ + event_bytes <= limits.json_bytes_max();
 }
 
 char* BatchBuilder::place(std::size_t bytes) {
@@ -34,12 +38,9 @@ char* BatchBuilder::place(std::size_t bytes) {
 }
 
 std::uint16_t BatchBuilder::key_index(std::string_view key) {
-  const auto text_of = [this](std::uint16_t index) {
-    return std::string_view(key_text_).substr(keys_[index].first, keys_[index].second);
-  };
   // Events of one kind come in runs.
-  if (last_key_ < keys_.size() && text_of(last_key_) == key) return last_key_;
-  for (std::size_t at = std::hash<std::string_view>{}(key) % kSlots;; at = (at + 1) % kSlots) {
+  if (last_key_ < keys_.size() && key_text(last_key_) == key) return last_key_;
+  for (std::size_t at = first_slot(key, kSlots);; at = (at + 1) % kSlots) {
     KeySlot& slot = slots_[at];
     if (slot.round != round_) {
       const auto index = static_cast<std::uint16_t>(keys_.size());
@@ -49,8 +50,18 @@ std::uint16_t BatchBuilder::key_index(std::string_view key) {
       key_text_ += key;
       return last_key_ = index;
     }
-    if (text_of(slot.key) == key) return last_key_ = slot.key;
+    if (key_text(slot.key) == key) return last_key_ = slot.key;
   }
+}
+
+// The last to come stands behind all that it met on its way, so its slot is in nobody's.
+void BatchBuilder::drop_last_key() {
+  const std::size_t index = keys_.size() - 1;
+  std::size_t at = first_slot(key_text(index), kSlots);
+  while (slots_[at].round != round_ || slots_[at].key != index) at = (at + 1) % kSlots;
+  slots_[at].round = round_ - 1;
+  key_text_.resize(keys_.back().first);
+  keys_.pop_back();
 }
 
 void BatchBuilder::add_shaped(std::uint16_t key, std::size_t length, std::int64_t timestamp_us,
@@ -72,6 +83,7 @@ std::uint16_t BatchBuilder::add_shape(std::string_view written) {
 }
 
 void BatchBuilder::rewind(const Mark& mark) {
+  while (keys_.size() > mark.keys) drop_last_key();
   bytes_ = mark.bytes;
   json_bytes_ = mark.json_bytes;
   entries_.resize(mark.entries);

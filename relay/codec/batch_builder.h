@@ -25,7 +25,11 @@ class BatchBuilder {
   // Whether an event of up to so many bytes, whatever its key, with or without a shape that is new
   // to the batch, can be added. True of an empty batch and an event that is
   // kFrameBytesBesideAnEvent smaller than the largest frame.
-  [[nodiscard]] bool has_room(std::size_t event_bytes) const;
+  [[nodiscard]] bool has_room(std::size_t event_bytes) const {
+    return has_room(event_bytes, limits_);
+  }
+  // Likewise, within limits that are narrower than the builder's.
+  [[nodiscard]] bool has_room(std::size_t event_bytes, const FrameLimits& limits) const;
 
   // Room for the body of an event, with Slab::kSlack readable bytes behind. REQUIRES has_room() for
   // the event.
@@ -44,8 +48,9 @@ class BatchBuilder {
   // Counts batches, from 1; a shape belongs to one.
   [[nodiscard]] std::uint32_t round() const { return round_; }
 
-  // How far the batch has come, to go back to. Keys stay.
+  // How far the batch has come, to go back to.
   struct Mark {
+    std::size_t keys = 0;
     std::size_t bytes = 0;
     std::size_t entries = 0;
     std::size_t shapes = 0;
@@ -53,7 +58,7 @@ class BatchBuilder {
     std::size_t json_bytes = 0;
   };
   [[nodiscard]] Mark mark() const {
-    return {bytes_, entries_.size(), shapes_.size(), shape_text_.size(), json_bytes_};
+    return {keys_.size(), bytes_, entries_.size(), shapes_.size(), shape_text_.size(), json_bytes_};
   }
   void rewind(const Mark& mark);
 
@@ -71,13 +76,17 @@ class BatchBuilder {
   [[nodiscard]] std::unique_ptr<Batch> finish();
 
  private:
-  // Routing keys seen in this batch, found by hash: a slot holds index + 1 and the round it is
+  // Routing keys seen in this batch, found by hash: a slot holds its index and the round it is
   // from, so that starting a new batch costs nothing.
   struct KeySlot {
     std::uint32_t round = 0;
     std::uint16_t key = 0;
   };
   static constexpr std::size_t kSlots = 2 * kEventsPerBatchMax;
+  [[nodiscard]] std::string_view key_text(std::size_t index) const {
+    return std::string_view(key_text_).substr(keys_[index].first, keys_[index].second);
+  }
+  void drop_last_key();
 
   static constexpr std::size_t kJsonPerByte = 4;
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "relay/base/check.h"
@@ -16,6 +17,16 @@ constexpr flatbuffers::uoffset_t kDepthMax = 4;
 constexpr flatbuffers::uoffset_t kTablesMax = 4;
 
 std::string text_of(const flatbuffers::String* text) { return text ? text->str() : std::string(); }
+
+// A newer relay may say more than are kept.
+RelayChain chain_of(const flatbuffers::Vector<std::uint64_t>* relays) {
+  RelayChain chain;
+  if (relays == nullptr) return chain;
+  const flatbuffers::uoffset_t kept = std::min<flatbuffers::uoffset_t>(
+      relays->size(), static_cast<flatbuffers::uoffset_t>(RelayChain::kRelaysMax));
+  for (flatbuffers::uoffset_t i = 0; i < kept; ++i) chain.add(RelayId{relays->Get(i)});
+  return chain;
+}
 
 Hello read(const wire::Hello& table) {
   Hello hello{table.protocol(),
@@ -88,12 +99,13 @@ Result<Control> read_body(const wire::Control& control) {
     }
     case wire::Body::SourceWelcome: {
       const wire::SourceWelcome& table = *control.body_as_SourceWelcome();
-      return SourceWelcome{table.protocol(),     table.session(),         {table.acked()},
-                           table.window_bytes(), table.frame_bytes_max(), table.heartbeat_ms()};
+      return SourceWelcome{table.protocol(),        table.session(),         {table.acked()},
+                           table.window_bytes(),    table.frame_bytes_max(), table.heartbeat_ms(),
+                           chain_of(table.relays())};
     }
     case wire::Body::Ack: {
       const wire::Ack& table = *control.body_as_Ack();
-      return Ack{table.session(), {table.acked()}, {table.missing()}};
+      return Ack{table.session(), {table.acked()}, {table.missing()}, chain_of(table.relays())};
     }
     case wire::Body::NONE: break;
   }
@@ -104,6 +116,14 @@ Result<Control> read_body(const wire::Control& control) {
 struct BodyWriter {
   flatbuffers::FlatBufferBuilder& out;
   using Written = std::pair<wire::Body, flatbuffers::Offset<void>>;
+
+  [[nodiscard]] flatbuffers::Offset<flatbuffers::Vector<std::uint64_t>> written(
+      const RelayChain& relays) const {
+    if (relays.empty()) return 0;
+    std::vector<std::uint64_t> values;
+    for (const RelayId relay : relays) values.push_back(relay.value);
+    return out.CreateVector(values);
+  }
 
   Written operator()(const Hello& hello) const {
     return {wire::Body::Hello,
@@ -148,12 +168,13 @@ struct BodyWriter {
     return {wire::Body::SourceWelcome,
             wire::CreateSourceWelcome(out, welcome.protocol, welcome.session, welcome.acked.value,
                                       welcome.window_bytes, welcome.frame_bytes_max,
-                                      welcome.heartbeat_ms)
+                                      welcome.heartbeat_ms, written(welcome.relays))
                 .Union()};
   }
   Written operator()(const Ack& ack) const {
-    return {wire::Body::Ack,
-            wire::CreateAck(out, ack.session, ack.acked.value, ack.missing.value).Union()};
+    return {wire::Body::Ack, wire::CreateAck(out, ack.session, ack.acked.value, ack.missing.value,
+                                             written(ack.relays))
+                                 .Union()};
   }
   Written operator()(const Unknown&) const {
     XYLEM_CHECK(false, "what is unknown is not written");

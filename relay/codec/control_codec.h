@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "relay/base/ids.h"
+#include "relay/base/relay_chain.h"
 #include "relay/base/result.h"
 
 namespace xylem {
@@ -100,11 +101,13 @@ struct SourceWelcome {
   std::uint64_t window_bytes = 0;
   std::uint64_t frame_bytes_max = 0;
   std::uint32_t heartbeat_ms = 0;
+  RelayChain relays{};  // where its events go; empty: not said
 };
 struct Ack {
   std::uint64_t session = 0;
   BatchNumber acked;
   BatchNumber missing;  // 0: none
+  RelayChain relays{};  // as in SourceWelcome; empty: as was said last
 };
 // What a newer program says and this one does not know: nothing said. Only ever read.
 struct Unknown {};

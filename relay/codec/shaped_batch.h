@@ -28,7 +28,8 @@ namespace xylem {
 // Remembers shapes that were right. One owner thread.
 class ShapeCheck {
  public:
-  explicit ShapeCheck(const SourceLimits& limits) : limits_(limits), json_(limits) {}
+  explicit ShapeCheck(const SourceLimits& limits)
+      : limits_(limits), json_({limits.message_bytes_max, kShapedBytesMax}) {}
 
   // Why the batch cannot be taken, if it cannot: malformed_batch, or message_too_large for more
   // JSON than FrameLimits allows. Bodies of entries without a shape are not looked at. Cost: one
@@ -53,7 +54,7 @@ class ShapeCheck {
 
   static constexpr std::size_t kRightMax = 1024;
   SourceLimits limits_;
-  CeleryJson json_;
+  CeleryJson json_;  // takes every shape: event_bytes_max is for its events, one by one
   struct Hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const {

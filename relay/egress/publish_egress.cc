@@ -35,11 +35,13 @@ std::size_t PublishEgress::do_work(Instant now) {
   std::size_t work = read_subscriptions();
   bool waits = false;
   std::size_t events = 0;
-  for (std::size_t batches = 0; batches < kBatchesPerTurn && events < kEventsPerTurn; ++batches) {
+  std::size_t cost = 0;
+  for (std::size_t batches = 0; batches < kBatchesPerTurn; ++batches) {
+    if (events >= kEventsPerTurn || cost >= kMatchingPerTurn) break;
     if (!batch_) {
       std::array<const Batch*, 1> next;
       if (edge_.pop(next) == 0) break;
-      begin(BatchRef::adopt(next[0]));
+      cost += begin(BatchRef::adopt(next[0]));
       ++work;
       if (!batch_) continue;
     }
@@ -79,14 +81,11 @@ void PublishEgress::on_subscription(const Frame& frame) {
     cancels_.fetch_add(1, std::memory_order_relaxed);
     return socket_->ask_whether_gone(prefix);
   }
-  if (const auto gone = prefixes_.find(prefix); gone != prefixes_.end()) {
-    prefix_bytes_ -= prefix.size() + kPrefixOverheadBytes;
-    prefixes_.erase(gone);
-  }
+  if (prefixes_.remove(prefix)) prefix_bytes_ -= prefix.size() + kPrefixOverheadBytes;
 }
 
 void PublishEgress::add_prefix(std::string_view prefix) {
-  if (everything_wanted_ || !prefixes_.emplace(prefix).second) return;
+  if (everything_wanted_ || !prefixes_.add(prefix)) return;
   prefix_bytes_ += prefix.size() + kPrefixOverheadBytes;
   if (prefix_bytes_ <= kPrefixBytesMax) return;
   XYLEM_LOG(warning,
@@ -98,25 +97,22 @@ void PublishEgress::add_prefix(std::string_view prefix) {
   prefixes_.clear();
 }
 
-bool PublishEgress::wanted(std::string_view key) const {
-  if (everything_wanted_) return true;
-  if (prefixes_.empty()) return false;
-  for (std::size_t length = 0; length <= key.size(); ++length) {
-    if (prefixes_.contains(key.substr(0, length))) return true;
-  }
-  return false;
+bool PublishEgress::wanted(std::string_view key, std::size_t& cost) const {
+  return everything_wanted_ || prefixes_.begins(key, cost);
 }
 
 // Leaves in batch_ what anybody wants, as plain subscribers read it; nothing if nobody does.
-void PublishEgress::begin(BatchRef batch) {
+std::size_t PublishEgress::begin(BatchRef batch) {
+  std::size_t cost = 0;
   key_wanted_.clear();
   std::uint64_t events = 0;
   Ledger& ledger = figures_.ledger;
   const bool late = batch->origin().age_us > kHeartbeatAgeMaxUs;
   std::uint64_t stale = 0;
   for (const BatchKey& key : batch->keys()) {
-    const bool is_stale = late && key.text == "worker.heartbeat" && wanted(key.text);
-    key_wanted_.push_back(!is_stale && wanted(key.text));
+    const bool has_takers = wanted(key.text, cost);
+    const bool is_stale = has_takers && late && key.text == "worker.heartbeat";
+    key_wanted_.push_back(has_takers && !is_stale);
     if (key_wanted_.back()) events += key.events;
     if (is_stale) stale += key.events;
   }
@@ -128,9 +124,10 @@ void PublishEgress::begin(BatchRef batch) {
   ledger.filtered += batch->size() - events - stale;
   next_entry_ = 0;
   batch_ = {};
-  if (events == 0) return;
+  if (events == 0) return cost;
   batch_ = events == batch->size() ? std::move(batch) : BatchRef(gather(*batch, key_wanted_));
   if (batch_->is_shaped()) batch_ = BatchRef(expand(*batch_));
+  return cost;
 }
 
 bool PublishEgress::send_some(std::size_t events_max) {

@@ -80,9 +80,9 @@ void StreamEgress::on_hello(const std::string& peer, const std::string& address,
     return say_bye(peer, ByeReason::refused, session.error().message);
   }
   const Tap::Options tap{session->tap_bytes_max(), session->tap_events_max(), session->overflow()};
-  auto made = std::make_unique<Subscriber>(std::move(*session), tap, &taps_.memory());
+  auto made = std::make_unique<Subscriber>(std::move(*session), tap, &taps_.memory(), address);
   Subscriber& subscriber = *made;
-  subscriber.address = address;
+  subscriber.in_pipe->all = in_pipes_;
   shares_.add(address, subscriber.session.filter().pattern_words());
   const std::string label =
       subscriber.session.name().empty() ? "(unnamed)" : subscriber.session.name();

@@ -6,8 +6,6 @@
 #include <array>
 #include <utility>
 
-#include "relay/codec/shaped_batch.h"
-
 namespace xylem {
 namespace {
 
@@ -16,12 +14,6 @@ constexpr Duration kAway = std::chrono::seconds(3);
 // Credit bounds what is under way in bytes, if the subscriber is honest; this bounds it if it
 // grants without reading.
 constexpr int kSendHwm = 256;
-// What the subscriber reads. One that reads no shapes pays with the relay's time.
-Frame frame_of(const BatchRef& batch, const SubscriptionSession& session) {
-  if (!batch->is_shaped() || session.reads_shapes()) return Frame(batch);
-  return Frame(BatchRef(expand_frame(*batch)));
-}
-
 }  // namespace
 
 StreamEgress::StreamEgress(Options options, Context& context, SinkEdge& edge,
@@ -42,6 +34,7 @@ StreamEgress::StreamEgress(Options options, Context& context, SinkEdge& edge,
       taps_(options_.taps_bytes_max),
       retention_(options_.retention) {
   limits_.publish(options_.limits);
+  if (options_.pipes_bytes_max == 0) options_.pipes_bytes_max = options_.taps_bytes_max / 2;
 }
 
 Result<void> StreamEgress::on_start() {
@@ -60,11 +53,14 @@ Result<void> StreamEgress::on_start() {
 }
 
 std::size_t StreamEgress::do_work(Instant now) {
+  turn_at_ = now;
+  waits_for_pipe_ = false;
   std::size_t work = read_controls(now);
   if (history_ != nullptr) work += history_->receive();
   work += take_batches();
   work += catch_up();
   work += serve_all();
+  plain_.forget();
   if (now - last_review_ >= kReviewInterval) {
     review(now);
     ++work;
@@ -96,23 +92,30 @@ std::size_t StreamEgress::take_batches() {
   for (std::array<const Batch*, 1> next; taken < kBatchesPerTurn && !taps_.blocked(); ++taken) {
     if (edge_.pop(next) == 0) break;
     cost += offer(BatchRef::adopt(next[0]));
-    // A full tap is served before it is offered more; one that cannot be served delays nobody.
-    if (cost >= kMatchingPerTurn || any_full_can_be_sent()) return taken + 1;
+    // A tap that may overflow is served before it is offered more; one that cannot be served delays
+    // nobody.
+    if (cost >= kMatchingPerTurn || any_in_need_can_be_sent()) return taken + 1;
   }
   return taken;
 }
 
-bool StreamEgress::any_full_can_be_sent() const {
+bool StreamEgress::any_in_need_can_be_sent() const {
   return std::any_of(subscribers_.begin(), subscribers_.end(), [this](const auto& entry) {
-    return entry.second->tap.full() && may_send(*entry.second);
+    const Subscriber& subscriber = *entry.second;
+    const bool in_need = subscriber.tap.full() || subscriber.tap.is_above_its_share();
+    return in_need && !subscriber.pipe_full && may_send(subscriber);
   });
 }
 
-// Credit is what it allows itself; the relay allows it its share of what may be under way to all.
-bool StreamEgress::may_send(const Subscriber& subscriber) const {
-  const std::uint64_t share = options_.taps_bytes_max / 2 / subscribers_.size();
-  const SubscriptionSession& session = subscriber.session;
-  return session.may_send() && session.under_way_bytes() < std::max(share, kUnderWayShareMin);
+// Credit is what it allows itself. The relay allows it its share of its own memory, and goes by
+// what libzmq has let go of, not by what was granted: a subscriber grants when it likes, and those
+// who have nothing under way take nothing from the others.
+bool StreamEgress::has_room_in_pipe(const Subscriber& subscriber) const {
+  const std::uint64_t all = in_pipes_->bytes.load(std::memory_order_relaxed);
+  if (all < options_.pipes_bytes_max) return true;
+  const std::uint64_t share = options_.pipes_bytes_max / subscribers_.size();
+  return subscriber.in_pipe->bytes.load(std::memory_order_relaxed) <
+         std::max({share, options_.pipe_bytes_min, std::uint64_t{1}});
 }
 
 std::size_t StreamEgress::offer(const BatchRef& batch) {
@@ -131,21 +134,31 @@ WayBack& StreamEgress::leave_behind(Subscriber& subscriber) {
 
 std::size_t StreamEgress::catch_up() {
   std::size_t moved = 0;
-  std::uint64_t behind = 0;
-  for (auto& [peer, subscriber] : subscribers_) {
-    if (!subscriber->behind) continue;
-    moved += catch_up(peer, *subscriber);
-    behind += subscriber->behind.has_value();
+  Spent spent;
+  auto at = subscribers_.upper_bound(caught_up_last_);
+  for (std::size_t left = subscribers_.size(); left != 0; --left, ++at) {
+    if (at == subscribers_.end()) at = subscribers_.begin();
+    if (!at->second->behind) continue;
+    moved += catch_up(at->first, *at->second, spent);
+    if (spent.steps < kPastMatchingPerTurn && spent.bytes < kPastBytesPerTurn) continue;
+    caught_up_last_ = at->first;
+    break;
   }
-  behind_shown_.store(behind, std::memory_order_relaxed);
   return moved;
 }
 
 // Those who are behind get what may leave at once, and join the others at the end.
-std::size_t StreamEgress::catch_up(const std::string& peer, Subscriber& subscriber) {
+std::size_t StreamEgress::catch_up(const std::string& peer, Subscriber& subscriber, Spent& spent) {
   if (!subscriber.welcomed && subscriber.behind->has_begun()) welcome(peer, subscriber);
   std::size_t moved = 0;
-  for (; moved < kBatchesPerTurn && subscriber.catch_up(taps_); ++moved) serve(peer, subscriber);
+  const Spent share{spent.steps + kPastMatchingPerTurn / 4, spent.bytes + kPastBytesPerTurn / 4};
+  for (; moved < kBatchesPerTurn && spent.steps < share.steps && spent.bytes < share.bytes;
+       ++moved) {
+    const std::size_t cost = subscriber.catch_up(taps_);
+    if (cost == 0) break;
+    spent.steps += cost;
+    serve(peer, subscriber, spent.bytes);
+  }
   if (subscriber.behind->at_end() && !subscriber.tap.spills()) {
     subscriber.behind.reset();
     taps_.add(subscriber.tap, subscriber.session.filter());
@@ -160,43 +173,56 @@ std::size_t StreamEgress::serve_all() {
   auto at = subscribers_.upper_bound(served_last_);
   for (std::size_t left = subscribers_.size(); left != 0 && bytes < kBytesPerTurn; --left, ++at) {
     if (at == subscribers_.end()) at = subscribers_.begin();
-    const std::uint64_t before = at->second->session.sent_bytes();
-    sent += serve(at->first, *at->second);
-    bytes += at->second->session.sent_bytes() - before;
+    sent += serve(at->first, *at->second, bytes);
     if (bytes >= kBytesPerTurn) served_last_ = at->first;
   }
   return sent;
 }
 
-std::size_t StreamEgress::serve(const std::string& peer, Subscriber& subscriber) {
+std::size_t StreamEgress::serve(const std::string& peer, Subscriber& subscriber,
+                                std::uint64_t& bytes) {
   std::size_t sent = 0;
-  const std::uint64_t bytes_max = subscriber.session.sent_bytes() + kPeerBytesPerTurn;
+  const std::uint64_t before = subscriber.session.sent_bytes();
   while (!subscriber.tap.empty() && !subscriber.unreachable &&
-         subscriber.session.sent_bytes() < bytes_max && send_front(peer, subscriber)) {
+         subscriber.session.sent_bytes() < before + kPeerBytesPerTurn &&
+         send_front(peer, subscriber)) {
     ++sent;
   }
+  bytes += subscriber.session.sent_bytes() - before;
   return sent;
+}
+
+// What the subscriber reads. One that reads no shapes pays with the relay's time.
+Frame StreamEgress::front_of(const Subscriber& subscriber) {
+  if (const auto* gap = std::get_if<Gap>(&subscriber.tap.front())) {
+    return Frame(write_control(*gap));
+  }
+  const auto& batch = std::get<BatchRef>(subscriber.tap.front());
+  const bool as_it_is = !batch->is_shaped() || subscriber.session.reads_shapes();
+  return {as_it_is ? batch : plain_.of(batch), subscriber.in_pipe};
 }
 
 // A gap costs no credit but waits for it: while the subscriber does not read, what it misses merges
 // into one notice instead of queueing in libzmq.
 bool StreamEgress::send_front(const std::string& peer, Subscriber& subscriber) {
-  if (!may_send(subscriber)) return false;
-  const auto* gap = std::get_if<Gap>(&subscriber.tap.front());
-  Frame frame = gap != nullptr
-                    ? Frame(write_control(*gap))
-                    : frame_of(std::get<BatchRef>(subscriber.tap.front()), subscriber.session);
-  const std::size_t bytes = frame.bytes().size();
+  if (!subscriber.session.may_send()) return false;
+  waits_for_pipe_ |= !has_room_in_pipe(subscriber);
+  if (!has_room_in_pipe(subscriber)) return false;
   Frame identity{std::string_view(peer)};
   SendOutcome outcome = socket_->send(identity, true);
-  if (outcome == SendOutcome::sent) outcome = socket_->send(frame);
+  std::size_t bytes = 0;
+  if (outcome == SendOutcome::sent) {
+    // Only now, because it may have to be made. A pipe that takes the one takes the other.
+    Frame frame = front_of(subscriber);
+    bytes = frame.bytes().size();
+    outcome = socket_->send(frame);
+  }
   subscriber.unreachable |= outcome == SendOutcome::unreachable;
   subscriber.pipe_full = outcome == SendOutcome::full;
   if (outcome != SendOutcome::sent) return false;
-  if (gap == nullptr) {
+  if (const auto* batch = std::get_if<BatchRef>(&subscriber.tap.front())) {
     subscriber.session.on_sent(bytes);
-    const std::size_t events = std::get<BatchRef>(subscriber.tap.front())->size();
-    subscriber.under_way.emplace_back(subscriber.session.sent_bytes(), events);
+    subscriber.under_way.emplace_back(subscriber.session.sent_bytes(), (*batch)->size());
   }
   subscriber.tap.delivered();
   return true;
@@ -288,11 +314,14 @@ void StreamEgress::show() {
   held_bytes_.store(taps_.memory().bytes(), std::memory_order_relaxed);
   squeezes_.store(taps_.squeezes(), std::memory_order_relaxed);
   pattern_words_.store(shares_.all().pattern_words, std::memory_order_relaxed);
+  std::uint64_t behind = 0;
   for (const auto& [peer, subscriber] : subscribers_) {
     const Tap& tap = subscriber->tap;
+    behind += subscriber->behind.has_value();
     subscriber->entry->figures.publish(
         {tap.ledger(), tap.held_bytes(), tap.delivered_bytes(), tap.oldest_held_us()});
   }
+  behind_shown_.store(behind, std::memory_order_relaxed);
 }
 
 bool StreamEgress::has_work() {
@@ -300,15 +329,21 @@ bool StreamEgress::has_work() {
   if (history_ != nullptr && history_->has_answers()) return true;
   // Asking may have taken in libzmq's word that there is room again, so those who wait for it try.
   std::size_t sent = 0;
+  std::uint64_t bytes = 0;
   for (auto& [peer, subscriber] : subscribers_) {
     if (subscriber->can_catch_up()) return true;
-    if (subscriber->pipe_full) sent += serve(peer, *subscriber);
+    const bool tries = subscriber->pipe_full && bytes < kBytesPerTurn;
+    if (tries) sent += serve(peer, *subscriber, bytes);
   }
+  plain_.forget();
   return sent != 0;
 }
 
 std::optional<Instant> StreamEgress::due() const {
-  return history_ == nullptr ? std::nullopt : history_->due();
+  const std::optional<Instant> history = history_ == nullptr ? std::nullopt : history_->due();
+  if (!waits_for_pipe_) return history;
+  const Instant look = turn_at_ + kPipeInterval;
+  return std::min(history.value_or(look), look);
 }
 
 void StreamEgress::wait_fds(std::vector<int>& fds) const { fds.push_back(fd_); }

@@ -12,6 +12,7 @@
 #include "relay/agent/agent.h"
 #include "relay/base/log.h"
 #include "relay/egress/block_budget.h"
+#include "relay/egress/plain_copies.h"
 #include "relay/egress/stream_subscriber.h"
 #include "relay/egress/subscriber_shares.h"
 #include "relay/history/history_link.h"
@@ -34,8 +35,13 @@ class StreamEgress final : public Agent {
     std::vector<Address> listen;
     SubscriptionSession::Limits limits;
     SubscriberShares::Limits shares;
-    // What all taps may hold together, and half as much under way to all subscribers.
+    // What all taps may hold together.
     std::uint64_t taps_bytes_max = std::uint64_t{512} << 20;
+    // What libzmq may hold for all subscribers together, of batches; 0: half of taps_bytes_max.
+    // Once that is reached, none is sent more that has its share of it there, or `pipe_bytes_min`
+    // if that is more.
+    std::uint64_t pipes_bytes_max = 0;
+    std::uint64_t pipe_bytes_min = std::uint64_t{256} << 10;
     Retention::Options retention;
     // A subscriber with the policy `block` that has held everything up for so long is demoted to
     // drop_oldest; 0: never.
@@ -73,14 +79,18 @@ class StreamEgress final : public Agent {
   // In bytes of controls; a Hello costs more than what it says.
   static constexpr std::size_t kControlCostPerTurn = std::size_t{64} << 10;
   static constexpr std::size_t kHelloCost = std::size_t{4} << 10;
-  // Words of keys against lanes of filters (TapSet::offer): about a millisecond.
+  // Of TapSet::offer(): about a millisecond.
   static constexpr std::size_t kMatchingPerTurn = std::size_t{1} << 20;
   static constexpr std::size_t kFilterShown = 256;  // bytes of a text that can have 60 KiB
-  static constexpr std::uint64_t kUnderWayShareMin = std::uint64_t{256} << 10;
   static constexpr std::size_t kBatchesPerTurn = 16;
   // Of a turn's sending: what each gets, and all together.
   static constexpr std::uint64_t kPeerBytesPerTurn = std::uint64_t{1} << 20;
   static constexpr std::uint64_t kBytesPerTurn = std::uint64_t{8} << 20;
+  // Likewise of those who are behind, who go on where the turn before ended; a quarter for each.
+  static constexpr std::size_t kPastMatchingPerTurn = kMatchingPerTurn / 2;
+  static constexpr std::uint64_t kPastBytesPerTurn = kBytesPerTurn / 2;
+  // libzmq does not say when it has written what it had.
+  static constexpr Duration kPipeInterval = std::chrono::milliseconds(2);
   static constexpr int kRoundsPerDrain = 64;
 
   using Subscribers = std::map<std::string, std::unique_ptr<Subscriber>, std::less<>>;
@@ -101,16 +111,26 @@ class StreamEgress final : public Agent {
 
   std::size_t take_batches();
   std::size_t serve_all();
-  std::size_t serve(const std::string& peer, Subscriber& subscriber);
+  // What a turn has spent on those who are behind.
+  struct Spent {
+    std::size_t steps = 0;
+    std::uint64_t bytes = 0;
+  };
+  // Adds to `bytes` what it sent.
+  std::size_t serve(const std::string& peer, Subscriber& subscriber, std::uint64_t& bytes);
   std::size_t offer(const BatchRef& batch);
-  [[nodiscard]] bool any_full_can_be_sent() const;
-  [[nodiscard]] bool may_send(const Subscriber& subscriber) const;
+  [[nodiscard]] bool any_in_need_can_be_sent() const;
+  [[nodiscard]] bool has_room_in_pipe(const Subscriber& subscriber) const;
+  [[nodiscard]] bool may_send(const Subscriber& subscriber) const {
+    return subscriber.session.may_send() && has_room_in_pipe(subscriber);
+  }
   std::size_t catch_up();
-  [[nodiscard]] std::size_t catch_up(const std::string& peer, Subscriber& subscriber);
+  [[nodiscard]] std::size_t catch_up(const std::string& peer, Subscriber& subscriber, Spent& spent);
   WayBack& leave_behind(Subscriber& subscriber);
   void begin(Subscriber& subscriber, const Hello& hello);
   void welcome(const std::string& peer, Subscriber& subscriber);
   [[nodiscard]] bool send_front(const std::string& peer, Subscriber& subscriber);
+  [[nodiscard]] Frame front_of(const Subscriber& subscriber);
   void let_go_of_the_lost();  // whoever is gone, silent or too slow
   void probe_the_stuck();     // and those who wait for their Welcome hear that we live
   void look_for_the_slow();
@@ -134,12 +154,17 @@ class StreamEgress final : public Agent {
   int fd_ = -1;
   std::mt19937_64 session_ids_;
 
-  Subscribers subscribers_;  // by ZeroMQ routing id; libzmq makes these, and they are never shown
   std::string served_last_;  // where the next turn's sending goes on
+  std::string caught_up_last_;  // likewise of those who are behind
+  std::shared_ptr<InPipes> in_pipes_ = std::make_shared<InPipes>();
+  bool waits_for_pipe_ = false;  // somebody, since the turn began
+  Instant turn_at_;
+  PlainCopies plain_;  // of this turn
   SubscriberShares shares_;
   std::size_t control_cost_ = 0;  // of this turn
-  TapSet taps_;
-  Retention retention_;  // whose next() is the first sequence that has not passed here
+  TapSet taps_;                   // before those whose taps have its memory
+  Subscribers subscribers_;  // by ZeroMQ routing id; libzmq makes these, and they are never shown
+  Retention retention_;      // whose next() is the first sequence that has not passed here
   Instant last_review_;
   Instant now_;  // of the last review
   bool stopping_ = false;

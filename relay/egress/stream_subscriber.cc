@@ -3,6 +3,12 @@
 #include <fmt/format.h>
 
 namespace xylem {
+namespace {
+
+// Of a piece of the past that no filter is held against: about a microsecond.
+constexpr std::size_t kPieceCost = 1024;
+
+}  // namespace
 
 void StreamSubscriber::forget_consumed() {
   while (!under_way.empty() && under_way.front().first <= session.consumed_bytes()) {
@@ -27,18 +33,19 @@ Alive StreamSubscriber::alive(Epoch now, Sequence next) const {
   return {now, next, batch.epoch(), batch.sequence_of(batch.entries().front())};
 }
 
-bool StreamSubscriber::catch_up(TapSet& taps) {
-  if (!may_catch_up()) return false;
+std::size_t StreamSubscriber::catch_up(TapSet& taps) {
+  if (!may_catch_up()) return 0;
   const auto piece = behind->next();
-  if (!piece) return false;
+  if (!piece) return 0;
   moved_ = true;
   if (piece->gap) {
     tap.note(*piece->gap);
-  } else {
-    tap.offer(piece->events,
-              piece->selected ? piece->batch : taps.select(session.filter(), piece->batch));
+    return kPieceCost;
   }
-  return true;
+  const TapSet::Selected selected = piece->selected ? TapSet::Selected{piece->batch}
+                                                    : taps.select(session.filter(), piece->batch);
+  tap.offer(piece->events, selected.batch);
+  return kPieceCost + selected.cost;
 }
 
 std::string StreamSubscriber::how_far_behind(std::int64_t wall_us) const {

@@ -13,6 +13,7 @@
 #include "relay/pipeline/tap_board.h"
 #include "relay/pipeline/tap_set.h"
 #include "relay/session/subscription_session.h"
+#include "relay/transport/frame.h"
 
 namespace xylem {
 
@@ -22,17 +23,21 @@ namespace xylem {
 // that what it misses waits in the log and not in memory. One owner thread.
 class StreamSubscriber {
  public:
-  StreamSubscriber(SubscriptionSession made, Tap::Options options, TapMemory* memory = nullptr)
-      : session(std::move(made)), tap(options, memory) {}
+  // `from` is the address of its peer, empty for a local socket.
+  StreamSubscriber(SubscriptionSession made, Tap::Options options, TapMemory* memory = nullptr,
+                   std::string from = {})
+      : session(std::move(made)), tap(options, memory, from), address(std::move(from)) {}
 
   SubscriptionSession session;
   Tap tap;
-  std::string address;  // of its peer; empty for a local socket
+  std::string address;
   std::shared_ptr<TapEntry> entry;
   std::optional<WayBack> behind;
   // Frames sent and not yet known to be consumed: where each ends in sent bytes, and its events.
   // Bounded by credit.
   std::deque<std::pair<std::uint64_t, std::uint64_t>> under_way;
+  // What libzmq has of them still.
+  std::shared_ptr<InPipes> in_pipe = std::make_shared<InPipes>();
   bool unreachable = false;
   bool pipe_full = false;  // libzmq's queue to it had no room for what was last tried
   bool told_to_leave = false;
@@ -45,8 +50,9 @@ class StreamSubscriber {
   // `next` are where those are that come next for everybody.
   [[nodiscard]] Alive alive(Epoch now, Sequence next) const;
 
-  // Moves a piece of the past into the tap, if there is one and it may be sent; false if not.
-  [[nodiscard]] bool catch_up(TapSet& taps);
+  // Moves a piece of the past into the tap, if there is one and it may be sent. Returns what it
+  // cost, in the steps of TapSet::offer(); 0 if there was none.
+  [[nodiscard]] std::size_t catch_up(TapSet& taps);
   [[nodiscard]] bool can_catch_up() const { return may_catch_up() && behind->has_next(); }
 
   // For the log: "3 events, 900 bytes of 4096, 1.5 s behind".

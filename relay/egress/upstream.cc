@@ -43,6 +43,8 @@ Upstream::Upstream(const Options& options, Context& context, Spool& spool, const
   }
   seen_at_.resize(addresses_.size());
   connected_.resize(addresses_.size());
+  chain_.add(options_.relay);
+  chain_shown_.publish(chain_);
   entry_ = board_.add(joined(addresses_), "#", std::string(name_of(spool.options().overflow)));
 }
 
@@ -60,8 +62,8 @@ Result<void> Upstream::on_start() {
   if (!recovered) cursor_.source = new_source();
   const BatchNumber first{one ? std::max<std::uint64_t>(cursor_.number.value, 1) : 1};
   for (const Address& address : options_.connect) {
-    const UpstreamLink::Options link{address, options_.name, options_.level, options_.window_bytes,
-                                     recovered};
+    const UpstreamLink::Options link{
+        address, options_.name, options_.level, options_.window_bytes, options_.relay, recovered};
     links_.push_back(std::make_unique<UpstreamLink>(
         link, context_, one ? cursor_.source : new_source(), first, clock_));
   }
@@ -325,9 +327,11 @@ void Upstream::say_away(std::size_t relay) {
     why = link.connections() != 0 ? "the connection is lost, or no relay's acked endpoint is there"
                                   : "nobody answers as a relay's acked endpoint";
   }
-  log_.warn("away " + addresses_[relay],
-            fmt::format("upstream {} is away ({}); what comes waits in the spool",
-                        addresses_[relay], printable(why, 200)));
+  if (!link.is_loop()) {  // which the link has told of
+    log_.warn("away " + addresses_[relay],
+              fmt::format("upstream {} is away ({}); what comes waits in the spool",
+                          addresses_[relay], printable(why, 200)));
+  }
   away_[addresses_[relay]] = std::move(why);
 }
 
@@ -336,11 +340,21 @@ std::string Upstream::trouble() const {
   return trouble_;
 }
 
+std::string Upstream::loops() const {
+  std::vector<std::string> found;
+  for (std::size_t i = 0; i < shown_.size(); ++i) {
+    if (shown_[i]->read().loop != 0) found.push_back(addresses_[i]);
+  }
+  return joined(found);
+}
+
 void Upstream::show() {
   say_who_is_there();
   consumer_.need(done());
   std::uint64_t under_way = 0;
   std::uint64_t held_bytes = 0;
+  RelayChain chain;
+  chain.add(options_.relay);
   for (std::size_t i = 0; i < links_.size(); ++i) {
     const UpstreamLink& link = *links_[i];
     for (const UpstreamLink::UnderWay& batch : link.under_way()) {
@@ -348,8 +362,10 @@ void Upstream::show() {
       held_bytes += batch.batch->frame().size();
     }
     shown_[i]->publish({link.link().is_welcome(), link.link().connections(), link.resent(),
-                        link.under_way().size()});
+                        link.under_way().size(), link.link().is_loop()});
+    chain.add(link.link().relays());
   }
+  if (chain != chain_) chain_shown_.publish(chain_ = chain);
   if (waiting_) under_way += waiting_->batch->size();
   consumer_.account(ledger_, under_way);
   TapFigures figures;
@@ -404,6 +420,7 @@ void Upstream::sample(Samples& samples, std::int64_t now_us) const {
     add(Metric::upstream_connections, shown.connections);
     add(Metric::upstream_resent, shown.resent);
     add(Metric::upstream_unacked_batches, shown.unacked);
+    add(Metric::upstream_loop, shown.loop);
   }
   samples.push_back({Metric::upstream_moves,
                      static_cast<double>(moves_shown_.load(std::memory_order_relaxed)),

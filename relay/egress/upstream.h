@@ -39,6 +39,7 @@ class Upstream final : public Agent {
     AckLevel level = AckLevel::written;
     std::uint64_t window_bytes = std::uint64_t{8} << 20;  // under way to each
     Duration failover_after = std::chrono::seconds(5);
+    RelayId relay{};         // ours, by which relays upstream are known to send to us
     FrameLimits frame{};     // of the batches in the log
     std::uint64_t seed = 0;  // of the names by which relays upstream know this log
   };
@@ -63,6 +64,10 @@ class Upstream final : public Agent {
   // Any thread.
   // Why a relay upstream takes nothing; empty while all do.
   [[nodiscard]] std::string trouble() const;
+  // The relays upstream from which what is sent comes back, so that nothing is; empty if none.
+  [[nodiscard]] std::string loops() const;
+  // Where events go from here on.
+  [[nodiscard]] const Published<RelayChain>& chain() const { return chain_shown_; }
   void sample(Samples& samples, std::int64_t now_us) const;
   [[nodiscard]] const TapBoard& board() const { return board_; }
 
@@ -75,6 +80,7 @@ class Upstream final : public Agent {
     std::uint64_t connections = 0;
     std::uint64_t resent = 0;
     std::uint64_t unacked = 0;
+    std::uint64_t loop = 0;
   };
 
   [[nodiscard]] std::size_t read_log(Instant now);
@@ -140,6 +146,8 @@ class Upstream final : public Agent {
   TapBoard board_{"upstream"};
   std::shared_ptr<TapEntry> entry_;
   std::vector<std::unique_ptr<Published<Shown>>> shown_;
+  RelayChain chain_;
+  Published<RelayChain> chain_shown_;
   std::atomic<std::uint64_t> moves_shown_{0};
 };
 

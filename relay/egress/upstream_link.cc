@@ -20,6 +20,7 @@ UpstreamLink::UpstreamLink(const Options& options, Context& context, SourceId so
              .name = options.name,
              .source = source,
              .level = options.level,
+             .own = options.own,
              .linger_ms = kLingerMs},
             context, sender_, *this, clock),
       first_under_way_(first) {}

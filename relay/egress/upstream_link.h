@@ -22,6 +22,7 @@ class UpstreamLink final : AckedLink::Store {
     std::string name;  // how the relay's log calls us
     AckLevel level = AckLevel::written;
     std::uint64_t window_bytes = std::uint64_t{8} << 20;
+    RelayId own{};           // the relay that sends
     bool recovered = false;  // the relay may know the source from a life before this one
   };
   struct UnderWay {

@@ -97,7 +97,7 @@ void HistoryAgent::add(HistoryHelping& helping, Reader& reader, LogWalk::Piece p
   const LogPosition end = reader.walk.place();
   if (piece.gap) return pieces.push_back({{}, piece.gap, 0, begin, end});
   const std::uint64_t events = piece.batch->size();
-  BatchRef wanted = selector_.select(reader.filter, piece.batch);
+  BatchRef wanted = selector_.select(reader.filter, piece.batch).batch;
   if (wanted) {
     helping.bytes += wanted->footprint();
     return pieces.push_back({std::move(wanted), std::nullopt, events, begin, end});

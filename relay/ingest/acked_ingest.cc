@@ -99,7 +99,7 @@ void AckedIngest::on_control(const std::string& peer, const Frame& frame, Instan
 }
 
 void AckedIngest::on_hello(const std::string& peer, const SourceHello& hello, Instant now) {
-  const auto welcome = sources_.on_hello(peer, hello, now);
+  auto welcome = sources_.on_hello({peer, at_hand_->peer_address()}, hello, now);
   if (!welcome) {
     log_.warn("hello", fmt::format("acked refused source '{}': {}", printable(hello.name),
                                    welcome.error().message));
@@ -112,6 +112,7 @@ void AckedIngest::on_hello(const std::string& peer, const SourceHello& hello, In
   await_level(*sources_.of_peer(peer));
   arrivals_log_.info(hello.name, fmt::format("acked source '{}' wants acks at '{}'",
                                              printable(hello.name), name_of(hello.level)));
+  welcome->relays = relays();
   static_cast<void>(say(peer, *welcome));
 }
 
@@ -138,7 +139,6 @@ void AckedIngest::on_batch_frame(const std::string& peer, const Frame& frame, In
 }
 
 void AckedIngest::take(SourceTable::Source& source, std::unique_ptr<Batch> batch) {
-  source.has_sent = true;
   BatchOrigin origin = batch->stamped_origin();
   origin.sync = source.level == AckLevel::synced;
   if (source.clock_offset_us && batch->received_us() != 0) {
@@ -149,14 +149,25 @@ void AckedIngest::take(SourceTable::Source& source, std::unique_ptr<Batch> batch
   age_us_ = origin.age_us;
   admission_.admit_batch(std::move(batch));
   admission_.flush();
+  if (held_ == nullptr) {
+    if (source.receiver.acked() < source.newest_told) return;
+    source.receiver.on_done(origin.number);
+    ++figures_.acked;
+    return;
+  }
   hand_on(origin);
+  source.is_kept = true;
+  source.newest_told = origin.number;
   unstamped_.push_back({origin.source, origin.number, source.level, outbox_.batches(), {}});
 }
 
 // What was taken under a Hello before this one waits for the level that is wanted now.
-void AckedIngest::await_level(const SourceTable::Source& source) {
-  const BatchNumber newest{source.receiver.next().value - 1};
-  if (source.receiver.acked() == newest) return;
+void AckedIngest::await_level(SourceTable::Source& source) {
+  if (source.receiver.acked() >= source.newest_told) {
+    source.receiver.on_done({source.receiver.next().value - 1});
+    return;
+  }
+  const BatchNumber newest = source.newest_told;
   Pending wanted{source.id, newest, source.level, outbox_.batches(), {}};
   const auto is_newest = [&](const Pending& pending) {
     return pending.source == source.id && pending.number == newest;
@@ -214,10 +225,13 @@ std::size_t AckedIngest::settle() {
       const Pending& done = waiting.front();
       SourceTable::Source* source = sources_.find(done.source);
       const bool means_enough = source != nullptr && done.level >= source->level;
-      if (means_enough && done.number < source->receiver.next()) {
-        source->receiver.on_done(done.number);
-      }
       ++figures_.acked;
+      if (means_enough && done.number < source->receiver.next()) {
+        BatchNumber number = done.number;
+        if (number == source->newest_told) number = {source->receiver.next().value - 1};
+        source->receiver.on_done(number);
+        figures_.acked += number.value - done.number.value;
+      }
       waiting.pop_front();
     }
   }
@@ -225,7 +239,10 @@ std::size_t AckedIngest::settle() {
 }
 
 std::size_t AckedIngest::answer(Instant now) {
-  const bool heartbeat = now - last_heartbeat_ >= options_.limits.heartbeat;
+  const RelayChain relays = this->relays();
+  const bool heartbeat =
+      now - last_heartbeat_ >= options_.limits.heartbeat || relays != relays_told_;
+  relays_told_ = relays;
   if (heartbeat) last_heartbeat_ = now;
   std::size_t said = heartbeat;
   std::vector<std::string> gone;
@@ -233,7 +250,9 @@ std::size_t AckedIngest::answer(Instant now) {
     auto answer = source.receiver.take_answer();
     if (!answer && !heartbeat) return;
     if (!answer) answer = AckedReceiver::Answer{source.receiver.acked(), std::nullopt};
-    const Ack ack{source.session, answer->acked, answer->missing.value_or(BatchNumber{})};
+    // A heartbeat repeats them: one that finds a queue full is lost.
+    const Ack ack{source.session, answer->acked, answer->missing.value_or(BatchNumber{}),
+                  heartbeat ? relays : RelayChain{}};
     if (say(source.peer, ack) == SendOutcome::unreachable) gone.push_back(source.peer);
     ++said;
   });
@@ -309,7 +328,9 @@ void AckedIngest::show() {
   }
   figures_.pending = unstamped_.size();
   for (const auto& waiting : stamped_) figures_.pending += waiting.size();
+  figures_.source.refused_events += std::exchange(admitted.refused_events, 0);
   figures_.connected = sources_.connected();
+  figures_.known = sources_.size();
   shown_.publish(figures_);
 }
 
@@ -324,6 +345,7 @@ void AckedIngest::sample(Samples& samples) const {
   add(Metric::acked_batches, figures.acked);
   add(Metric::acked_pending, figures.pending);
   add(Metric::acked_sources, figures.connected);
+  add(Metric::acked_sources_known, figures.known);
 }
 
 }  // namespace xylem

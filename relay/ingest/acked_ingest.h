@@ -37,6 +37,10 @@ class AckedIngest final : public Agent, Admission::Refused, Admission::Outlet {
   // Before the agent starts: what the spool recovered, by source.
   void recover(const SourcePlaces& places);
 
+  // Before the agent starts: where events go from here on, which sources are told, and again
+  // whenever it changes. Must outlive the agent.
+  void tell(const Published<RelayChain>& relays) { relays_ = &relays; }
+
   [[nodiscard]] std::string_view name() const override { return "acked"; }
   [[nodiscard]] Result<void> on_start() override;
   [[nodiscard]] std::size_t do_work(Instant now) override;
@@ -51,8 +55,8 @@ class AckedIngest final : public Agent, Admission::Refused, Admission::Outlet {
   void sample(Samples& samples) const;
 
  private:
-  // A frame that was handed on: done once the pipeline has stamped `pushed` batches of our edge,
-  // and the log has come to where the last of them ended.
+  // A frame of events that was handed on: done once the pipeline has stamped `pushed` batches of
+  // our edge, and the log has come to where the last of them ended.
   struct Pending {
     SourceId source;
     BatchNumber number;
@@ -67,6 +71,7 @@ class AckedIngest final : public Agent, Admission::Refused, Admission::Outlet {
     std::uint64_t acked = 0;
     std::uint64_t pending = 0;
     std::uint64_t connected = 0;
+    std::uint64_t known = 0;
   };
   // Of the thread that it shares with others.
   static constexpr std::size_t kFramesPerTurn = 256;
@@ -79,9 +84,10 @@ class AckedIngest final : public Agent, Admission::Refused, Admission::Outlet {
   void on_batch_frame(const std::string& peer, const Frame& frame, Instant now);
   void take(SourceTable::Source& source, std::unique_ptr<Batch> batch);
   [[nodiscard]] std::size_t settle();
-  void await_level(const SourceTable::Source& source);
+  void await_level(SourceTable::Source& source);
   [[nodiscard]] bool is_done(const Pending& pending) const;
   [[nodiscard]] std::size_t answer(Instant now);
+  [[nodiscard]] RelayChain relays() const { return relays_ ? relays_->read() : RelayChain{}; }
   [[nodiscard]] SendOutcome say(const std::string& peer, const Control& control);
   void refuse_frame(const std::string& peer, Refusal why, const Frame& frame, std::string text);
   void hand_on(const BatchOrigin& origin);
@@ -108,10 +114,14 @@ class AckedIngest final : public Agent, Admission::Refused, Admission::Outlet {
   // carries its origin, so that a log which has it has all of the frame.
   std::unique_ptr<Batch> held_;
   std::int64_t age_us_ = 0;  // of the frame at hand
-  // Bounded by the sources' windows. First those without a sequence, then by level.
+  // Only of batches that are in the rings or on their way to the disk, which bound them; a batch
+  // without events waits for the one before it and takes no place here. First those without a
+  // sequence, then by level.
   std::deque<Pending> unstamped_;
   std::array<std::deque<Pending>, 3> stamped_;
   Instant last_heartbeat_;
+  const Published<RelayChain>* relays_ = nullptr;
+  RelayChain relays_told_;
   const Frame* at_hand_ = nullptr;
   Figures figures_;
   Published<Figures> shown_;

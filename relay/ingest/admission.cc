@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "relay/base/check.h"
 #include "relay/base/log.h"
 #include "relay/codec/batch_codec.h"
 #include "relay/codec/batch_split.h"
@@ -35,9 +36,9 @@ Admission::Admission(const Options& options, Refused& refused, Outlet& outlet)
       shaper_(builder_),
       message_(options.limits.message_bytes_max) {}
 
-void Admission::refuse(Refusal why, std::string_view key, std::size_t bytes) {
-  figures_.refuse(why);
-  refused_.on_refused(why, key, bytes);
+void Admission::refuse(Refusal why, std::string_view key, const Bulk& bulk) {
+  figures_.refuse(why, bulk.events);
+  refused_.on_refused(why, key, bulk.bytes);
 }
 
 std::string Admission::expected(Refusal why) const {
@@ -46,6 +47,10 @@ std::string Admission::expected(Refusal why) const {
     case Refusal::wrong_identifier:
       return "two frames, [routing key][JSON], or one that is a batch";
     case Refusal::message_too_large:
+      if (would_swell_) {
+        return fmt::format("a batch of at most {} bytes of JSON (8 times push.message_bytes_max)",
+                           options_.limits.frame().json_bytes_max());
+      }
       return fmt::format("at most {} bytes (push.message_bytes_max)",
                          options_.limits.message_bytes_max);
     case Refusal::event_too_large:
@@ -85,7 +90,7 @@ std::optional<Refusal> Admission::key_of_event(const JsonEvent& event, std::stri
 
 void Admission::admit_json(std::string_view key, std::string_view body) {
   if (key.size() + body.size() > options_.limits.message_bytes_max) {
-    return refuse(Refusal::message_too_large, key, key.size() + body.size());
+    return refuse(Refusal::message_too_large, key, {key.size() + body.size(), 0});
   }
   if (builder_.full() || !builder_.has_room(body.size())) flush();
   // The look at a text goes past its end.
@@ -96,7 +101,7 @@ void Admission::admit_json(std::string_view key, std::string_view body) {
   if (const auto scan = json_.scan(text)) {
     admit_scanned(key, text, **scan);
   } else {
-    refuse(scan.error(), key, body.size());
+    refuse(scan.error(), key, {body.size(), 0});
   }
 }
 
@@ -147,7 +152,7 @@ void Admission::admit_scanned(std::string_view key, std::string_view text,
   for (const JsonEvent& event : scan.events) {
     const auto refusal = key_of_event(event, scan.is_list ? std::string_view() : key);
     if (refusal) {
-      refuse(*refusal, key, event.length);
+      refuse(*refusal, key, {event.length, 1});
       continue;
     }
     add(key_, text.substr(event.offset, event.length), event.timestamp_us);
@@ -180,20 +185,24 @@ std::optional<Refusal> Admission::check_body(std::string_view body, std::string_
 
 void Admission::admit_batch(std::span<const std::byte> frame) {
   auto batch = read_batch(frame, options_.limits);
-  if (!batch) return refuse(batch.error(), "", frame.size());
+  if (!batch) return refuse(batch.error(), "", {frame.size(), 0});
   admit_batch(std::move(*batch));
 }
 
 void Admission::admit_batch(std::unique_ptr<Batch> batch) {
   if (batch->is_shaped()) {
-    if (const auto refusal = shape_check_.refusal_of(*batch))
-      return refuse(*refusal, "", batch->frame().size());
+    if (const auto refusal = shape_check_.refusal_of(*batch)) {
+      would_swell_ = true;
+      refuse(*refusal, "", {batch->frame().size(), batch->size()});
+      would_swell_ = false;
+      return;
+    }
   }
   flush();  // what came before goes before
   wanted_.assign(batch->size(), true);
   std::size_t good = batch->size();
   const auto refuse_event = [&](std::size_t entry, Refusal why, std::size_t bytes) {
-    refuse(why, batch->key_of(batch->entries()[entry]), bytes);
+    refuse(why, batch->key_of(batch->entries()[entry]), {bytes, 1});
     wanted_[entry] = false;
     --good;
   };
@@ -212,8 +221,9 @@ void Admission::admit_batch(std::unique_ptr<Batch> batch) {
   if (good == batch->size() && is_as_written_here(*batch)) {
     return outlet_.on_batch(std::move(batch));
   }
-  for (auto& part : split(*batch, wanted_, options_.limits.frame(), Positions::counted).batches)
-    outlet_.on_batch(std::move(part));
+  Split parts = split(*batch, wanted_, options_.limits.frame(), Positions::counted);
+  XYLEM_CHECK(parts.too_large == 0, "an event within its limit has room in a frame");
+  for (auto& part : parts.batches) outlet_.on_batch(std::move(part));
 }
 
 void Admission::flush() {

@@ -58,7 +58,11 @@ class Admission {
   SourceFigures& figures() { return figures_; }
 
  private:
-  void refuse(Refusal why, std::string_view key, std::size_t bytes);
+  struct Bulk {
+    std::size_t bytes;
+    std::uint64_t events;  // 0 where nobody knows
+  };
+  void refuse(Refusal why, std::string_view key, const Bulk& bulk);
   [[nodiscard]] bool admit_known_shapes(std::string_view key, std::string_view text);
   void admit_scanned(std::string_view key, std::string_view text, const CeleryJson::Scan& scan);
   void add(std::string_view key, std::string_view event, std::int64_t timestamp_us);
@@ -75,6 +79,7 @@ class Admission {
   Slab message_;  // the text at hand, with slack behind
   SourceFigures figures_;
   std::vector<bool> wanted_;  // reused: the events of a batch that are not refused
+  bool would_swell_ = false;  // the batch being refused is too large as JSON, not as it is
   std::string key_;           // reused: the key that the event at hand makes
 };
 

@@ -10,6 +10,8 @@ void SourceFigures::sample(std::string_view source, Samples& samples) const {
   samples.push_back({Metric::source_bytes, static_cast<double>(bytes), {{"source", label}}});
   samples.push_back(
       {Metric::source_accepted, static_cast<double>(accepted_events), {{"source", label}}});
+  samples.push_back(
+      {Metric::source_refused_events, static_cast<double>(refused_events), {{"source", label}}});
   for (std::size_t i = 0; i < kRefusalCount; ++i) {
     samples.push_back(
         {Metric::source_refused,

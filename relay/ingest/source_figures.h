@@ -15,8 +15,12 @@ struct SourceFigures {
   std::uint64_t bytes = 0;
   std::uint64_t accepted_events = 0;
   std::array<std::uint64_t, kRefusalCount> refused{};
+  std::uint64_t refused_events = 0;  // as far as what was refused could be read
 
-  void refuse(Refusal why) { ++refused[static_cast<std::size_t>(why)]; }
+  void refuse(Refusal why, std::uint64_t events = 0) {
+    ++refused[static_cast<std::size_t>(why)];
+    refused_events += events;
+  }
   void sample(std::string_view source, Samples& samples) const;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "relay/node/option_kinds.h"
@@ -10,6 +11,31 @@ namespace xylem {
 namespace {
 
 using namespace option;
+
+constexpr std::size_t kNameBytesMax = 255;  // a short string of AMQP's (0-9-1 §4.2.5.3)
+
+// What RabbitMQ takes for a name and keeps as it is: line ends it would leave out.
+Result<void> check_name(std::string_view name) {
+  const auto is_control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
+  if (std::any_of(name.begin(), name.end(), is_control)) {
+    return fail(ErrorCode::bad_configuration, "has a line end or another control character in it");
+  }
+  if (name.size() <= kNameBytesMax) return {};
+  return fail(
+      ErrorCode::bad_configuration,
+      fmt::format("is {} bytes long; AMQP has names of {} at most", name.size(), kNameBytesMax));
+}
+
+// An exchange or a queue.
+template <class Place>
+OptionRow name(std::string_view key, std::string_view sentence, Place place) {
+  OptionRow row = text(key, sentence, place);
+  row.set = [set = row.set, place](Config& config, const OptionValue& value) -> Result<void> {
+    if (auto done = set(config, value); !done) return done;
+    return check_name(place(config));
+  };
+  return row;
+}
 
 OptionRow url() {
   return {
@@ -53,14 +79,15 @@ void add_broker(std::vector<OptionRow>& rows) {
 }
 
 void add_source(std::vector<OptionRow>& rows) {
-  rows.push_back(text(
+  rows.push_back(name(
       "amqp_source.exchange",
       "Events are taken from this exchange, such as celeryev; empty: from none.",
       [](Config & c) -> auto& { return c.amqp_source.exchange; }));
   rows.push_back(patterns(
-      "amqp_source.patterns", "By which the queue is bound to it.",
+      "amqp_source.patterns",
+      "By which the queue is bound to it; what comes by other bindings is passed over.",
       [](Config & c) -> auto& { return c.amqp_source.patterns; }));
-  rows.push_back(text(
+  rows.push_back(name(
       "amqp_source.queue",
       "The relay's own queue: used as it is if it is there, else made, durable; empty: "
       "xylem.EXCHANGE. Two relays with the same queue share its events.",
@@ -87,11 +114,11 @@ void add_source(std::vector<OptionRow>& rows) {
 }
 
 void add_sink_target(std::vector<OptionRow>& rows) {
-  rows.push_back(text(
+  rows.push_back(name(
       "amqp_sink.exchange",
       "Events are published on this exchange, such as celeryev; empty: on none.",
       [](Config & c) -> auto& { return c.amqp_sink.exchange; }));
-  rows.push_back(text(
+  rows.push_back(name(
       "amqp_sink.queue",
       "Or straight to this queue, which there must be: classic, quorum or stream.",
       [](Config & c) -> auto& { return c.amqp_sink.queue; }));
@@ -171,9 +198,36 @@ void check_transport(const Config& config, std::vector<Problem>& problems) {
   }
 }
 
+// Kombu's own, for remote control: made as a topic, they would keep Celery from making them.
+bool is_for_control(std::string_view exchange) {
+  return exchange.ends_with(".pidbox") || exchange.starts_with("reply.");
+}
+
+void check_exchange(const char* key, const std::string& exchange, std::vector<Problem>& problems) {
+  if (!is_for_control(exchange)) return;
+  problems.push_back({key, fmt::format("'{}' is an exchange of Celery's remote control; events are "
+                                       "on celeryev, unless Celery was told otherwise",
+                                       exchange)});
+}
+
+void check_source(const Config& config, std::vector<Problem>& problems) {
+  const AmqpSource::Options& source = config.amqp_source;
+  check_exchange("amqp_source.exchange", source.exchange, problems);
+  if (source.level != AckLevel::received && config.spool_directory.empty()) {
+    problems.push_back({"amqp_source.level", fmt::format("'{}' takes a spool; set spool.directory",
+                                                         name_of(source.level))});
+  }
+  if (const auto fine = check_name(source.queue_name()); !fine) {
+    problems.push_back(
+        {"amqp_source.queue",
+         fmt::format("'{}' {}; set another", source.queue_name(), fine.error().message)});
+  }
+}
+
 void check_sink(const Config& config, std::vector<Problem>& problems) {
   const AmqpSink::Options& sink = config.amqp_sink;
   const char* where = sink.exchange.empty() ? "amqp_sink.queue" : "amqp_sink.exchange";
+  check_exchange("amqp_sink.exchange", sink.exchange, problems);
   if (config.spool_directory.empty()) {
     problems.push_back({where,
                         "takes a spool, so that nothing is lost while the broker is away; set "
@@ -234,10 +288,7 @@ void check_bridges(const Config& config, std::vector<Problem>& problems) {
     problems.push_back(
         {source ? "amqp_source.exchange" : "amqp_sink.exchange", "takes a broker; set amqp.url"});
   }
-  if (source && config.amqp_source.level != AckLevel::received && config.spool_directory.empty()) {
-    problems.push_back({"amqp_source.level", fmt::format("'{}' takes a spool; set spool.directory",
-                                                         name_of(config.amqp_source.level))});
-  }
+  if (source) check_source(config, problems);
   if (sink) check_sink(config, problems);
 }
 

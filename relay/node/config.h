@@ -72,15 +72,20 @@ struct ConfigSources {
 // All problems at once, or the configuration.
 [[nodiscard]] tl::expected<Config, std::vector<Problem>> load_config(const ConfigSources& sources);
 
-// Rules between options. Appends to `problems`.
+// Rules between options, and whether this process can listen and write where it is to. After
+// look_up_listeners(). Appends to `problems`.
 void check_config(const Config& config, std::vector<Problem>& problems);
 
 // Looks up the names in the addresses where it is to listen, which blocks; `check` and the start
 // alike then know that this machine has them. Appends to `problems`.
 void look_up_listeners(Config& config, std::vector<Problem>& problems);
 
-// What is no mistake, but would not work on this machine at this moment: a folder that is not
-// there, a relay upstream whose name has no address. Looks names up, which blocks.
+// Options that say something other than their default and mean nothing, because what they are of is
+// off.
+[[nodiscard]] std::vector<Problem> idle_options(const Config& config);
+
+// What is no mistake, but would not work on this machine at this moment, or does nothing: a folder
+// that is not there, a relay upstream whose name has no address. Looks names up, which blocks.
 [[nodiscard]] std::vector<Problem> notes_on(const Config& config);
 
 // One problem a line, for people.

@@ -17,7 +17,11 @@ namespace {
 
 std::string text_of_number(const toml::node& node) {
   if (const auto integer = node.value_exact<std::int64_t>()) return fmt::format("{}", *integer);
-  if (const auto real = node.value_exact<double>()) return fmt::format("{}", *real);
+  if (const auto real = node.value_exact<double>()) {
+    // 1000.0 is no whole number, here as little as elsewhere.
+    const std::string text = fmt::format("{}", *real);
+    return text.find_first_not_of("-0123456789") == std::string::npos ? text + ".0" : text;
+  }
   if (const auto truth = node.value_exact<bool>()) return *truth ? "true" : "false";
   return node.value_or(std::string());
 }
@@ -55,6 +59,12 @@ OptionValue value_of(std::string_view text) {
   return value;
 }
 
+bool is_table_of_options(const std::string& name) {
+  const auto& rows = option_table();
+  return std::any_of(rows.begin(), rows.end(),
+                     [&](const OptionRow& row) { return row.key.starts_with(name + "."); });
+}
+
 class Loader {
  public:
   Config config;
@@ -65,8 +75,8 @@ class Loader {
   void check() {
     std::vector<Problem> found;
     resolve_broker(config, found);
-    check_config(config, found);
     look_up_listeners(config, found);
+    check_config(config, found);
     for (Problem& problem : found) {
       const auto place = wheres.find(problem.where);
       if (place != wheres.end()) problem = {place->second, problem.where + ": " + problem.what};
@@ -148,7 +158,9 @@ class Loader {
           prefix.empty() ? std::string(name) : fmt::format("{}.{}", prefix, name.str());
       const std::string where = fmt::format("{}:{}", path, node.source().begin.line);
       if (node.is_table() && find_option(key) == nullptr) {
-        table(*node.as_table(), key, path);
+        // An empty one has no key to be wrong.
+        node.as_table()->empty() && !is_table_of_options(key) ? set(key, std::nullopt, where)
+                                                              : table(*node.as_table(), key, path);
       } else {
         set(key, value_of(node), where);
       }

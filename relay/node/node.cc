@@ -20,6 +20,8 @@ constexpr Duration kBrokerAgeMax = std::chrono::seconds(20);
 // A disk that wakes up, or is busy, keeps those waiting who read the past and what is to be
 // written.
 constexpr Duration kDiskAgeMax = std::chrono::seconds(60);
+// Clocks that are set by the network are steps of less.
+constexpr Duration kClockAheadMax = std::chrono::minutes(1);
 constexpr Duration kStallMax = std::chrono::seconds(2);
 constexpr Duration kHurryInterval = std::chrono::milliseconds(50);
 constexpr Duration kLateGrace =
@@ -69,11 +71,15 @@ bool StopReport::any_late() const {
   return std::any_of(lines.begin(), lines.end(), [](const Line& line) { return line.late; });
 }
 
-Result<std::unique_ptr<Node>> Node::open(Config config, const Clock& clock) {
+Result<std::unique_ptr<Node>> Node::open(Config config, const Clock& clock,
+                                         const StopAsked& stop_asked) {
+  for (const Problem& idle : idle_options(config)) {
+    XYLEM_LOG(warning, "{} {}", idle.where, idle.what);
+  }
   std::unique_ptr<Spool> spool;
   Epoch epoch{static_cast<std::uint64_t>(clock.wall_us())};
   if (!config.spool_directory.empty()) {
-    XYLEM_TRY(spool, Spool::open(config.spool_directory, config.spool));
+    XYLEM_TRY(spool, Spool::open(config.spool_directory, config.spool, stop_asked));
     XYLEM_TRY(epoch, spool->begin_epoch(AscendingClock(clock, spool->newest_us()).wall_us()));
   }
   std::unique_ptr<Node> made(new Node(std::move(config), clock, epoch, std::move(spool)));
@@ -81,14 +87,19 @@ Result<std::unique_ptr<Node>> Node::open(Config config, const Clock& clock) {
     if (auto added = made->add_spool(); !added) return tl::unexpected(added.error());
   }
   if (auto added = made->add_amqp(); !added) return tl::unexpected(added.error());
+  if (const std::string trouble = made->clock_trouble(); !trouble.empty()) {
+    XYLEM_LOG(warning, "{}", trouble);
+  }
   return made;
 }
 
 Node::Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool> spool)
     : config_(std::move(config)),
       spool_(std::move(spool)),
+      wall_clock_(clock),
       clock_(clock, spool_ ? spool_->newest_us() : 0),
       epoch_(epoch),
+      id_{random_seed() | 1},
       started_(clock_.now()),
       push_edge_("push", config_.ring_batches),
       acked_edge_("acked", config_.ring_batches),
@@ -106,6 +117,10 @@ Node::Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool
               spool_ ? &history_link_ : nullptr),
       pipeline_(epoch_, clock_, sources(), sinks()),
       http_(config_.http, *this) {
+  RelayChain only_us;
+  only_us.add(id_);
+  chain_.publish(only_us);
+  acked_.tell(chain_);
   context_.give_ipc(config_.ipc);
   const auto thread = [&](const char* name, std::vector<Agent*> agents) {
     threads_.push_back(std::make_unique<AgentRunner>(name, std::move(agents), clock_));
@@ -129,11 +144,13 @@ Result<void> Node::add_spool() {
   if (!config_.upstream.connect.empty()) {
     Upstream::Options options = config_.upstream;
     options.seed = random_seed();
+    options.relay = id_;
     options.frame = config_.push.admission.limits.frame();
     if (options.name.empty()) options.name = host_name();
     upstream_.emplace(options, context_, *spool_, clock_);
     if (auto opened = upstream_->open(); !opened) return opened;
     newest = upstream_->newest();
+    acked_.tell(upstream_->chain());
   }
   spool_agent_.emplace(config_.spool_agent, *spool_, newest, log_progress_, spool_edge_, clock_);
   spool_thread_ = add_thread("spool", *spool_agent_);
@@ -274,6 +291,25 @@ Result<void> Node::reload(const Config& config) {
   return {};
 }
 
+Duration Node::clock_ahead() const {
+  const std::int64_t wall_us =
+      wall_clock_.wall_us();  // first: what passes in between is not behind
+  return std::chrono::microseconds(std::max<std::int64_t>(clock_.wall_us() - wall_us, 0));
+}
+
+std::string Node::clock_trouble() const {
+  const Duration ahead = clock_ahead();
+  if (ahead <= kClockAheadMax) return {};
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(ahead).count();
+  return fmt::format(
+      "times go on {} s ahead of this machine's clock, which was set back, or had been wrong, for "
+      "stored times never go back; if the clock is right now, {}",
+      seconds,
+      spool_ ? fmt::format("stop the relay and drop the log: xylem spool drop {} --everything",
+                           config_.spool_directory)
+             : std::string("restart the relay"));
+}
+
 void Node::set_broker_password(const std::string& password) {
   if (amqp_source_) amqp_source_->link().set_password(password);
   if (amqp_sink_) amqp_sink_->link().set_password(password);
@@ -294,6 +330,8 @@ Samples Node::samples() const {
   samples.push_back({Metric::epoch, static_cast<double>(epoch_.value) / 1e6, {}});
   samples.push_back(
       {Metric::uptime, std::chrono::duration<double>(clock_.now() - started_).count(), {}});
+  samples.push_back(
+      {Metric::clock_ahead, std::chrono::duration<double>(clock_ahead()).count(), {}});
   push_.sample(samples);
   acked_.sample(samples);
   pipeline_.sample(samples);
@@ -354,6 +392,9 @@ std::vector<Check> Node::readiness() const {
   if (upstream_) {
     const std::string trouble = upstream_->trouble();
     checks.push_back({"upstream takes events", trouble.empty(), trouble, false});
+    const std::string loops = upstream_->loops();
+    checks.push_back({"upstream is no loop", loops.empty(),
+                      loops.empty() ? "" : "what is sent to " + loops + " comes back"});
   }
   const auto add_bridge = [&](const char* name, const std::string& trouble) {
     checks.push_back({name, trouble.empty(), trouble});
@@ -361,8 +402,19 @@ std::vector<Check> Node::readiness() const {
   for (const auto& runner : threads_) {
     if (const auto most = may_wait(*runner)) checks.push_back(cycles_check(*runner, *most));
   }
-  if (amqp_source_) add_bridge("amqp source takes events", amqp_source_->link().trouble());
-  if (amqp_sink_) add_bridge("amqp sink publishes", amqp_sink_->link().trouble());
+  const auto add_note = [&](const char* name, const std::string& note) {
+    checks.push_back({name, note.empty(), note, false});
+  };
+  if (amqp_source_) {
+    add_bridge("amqp source takes events", amqp_source_->link().trouble());
+    add_note("amqp source has a topic exchange", amqp_source_->link().note());
+  }
+  if (amqp_sink_) {
+    add_bridge("amqp sink publishes", amqp_sink_->link().trouble());
+    if (!config_.amqp_sink.exchange.empty())
+      add_note("amqp sink has a topic exchange", amqp_sink_->link().note());
+  }
+  add_note("stored times keep to the clock", clock_trouble());
   const Duration stalled = pipeline_.stalled_for(clock_.now());
   const bool flows = stalled < kStallMax;
   checks.push_back(

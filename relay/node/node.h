@@ -54,7 +54,9 @@ struct StopReport {
 class Node final : public RelayView {
  public:
   // Opens the spool, if there is to be one. Errors: those of Spool::open().
-  [[nodiscard]] static Result<std::unique_ptr<Node>> open(Config config, const Clock& clock);
+  // `stop_asked` is asked while the spool is read.
+  [[nodiscard]] static Result<std::unique_ptr<Node>> open(Config config, const Clock& clock,
+                                                          const StopAsked& stop_asked = {});
   ~Node() override;
 
   // Errors: those of the endpoints (address_in_use, io). On an error nothing is left running.
@@ -82,6 +84,10 @@ class Node final : public RelayView {
   Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool> spool);
   [[nodiscard]] Result<void> add_spool();
   [[nodiscard]] Result<void> add_amqp();
+  // How far the times that are stored are ahead of the wall clock, and what people are told of it,
+  // if that is worth a word.
+  [[nodiscard]] Duration clock_ahead() const;
+  [[nodiscard]] std::string clock_trouble() const;
   void set_broker_password(const std::string& password);
   // How long a thread may wait in a call, if it may.
   [[nodiscard]] std::optional<Duration> may_wait(const AgentRunner& runner) const;
@@ -95,9 +101,11 @@ class Node final : public RelayView {
   Config config_;
   Context context_;
   std::unique_ptr<Spool> spool_;
+  const Clock& wall_clock_;
   const AscendingClock clock_;
   LogProgress log_progress_;
   Epoch epoch_;
+  RelayId id_;
   Instant started_;
 
   SourceEdge push_edge_;
@@ -106,7 +114,8 @@ class Node final : public RelayView {
   SinkEdge publish_edge_;
   SinkEdge stream_edge_;
   SinkEdge spool_edge_;
-  HistoryLink history_link_;  // in use with a spool
+  HistoryLink history_link_;     // in use with a spool
+  Published<RelayChain> chain_;  // without an upstream: only us
   PushIngest push_;
   AckedIngest acked_;
   BlockBudget block_budget_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <string>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "relay/base/limits.h"
+#include "relay/base/utf8.h"
 #include "relay/event/topic_filter.h"
 #include "relay/node/option_table.h"
 
@@ -22,7 +24,10 @@ constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
 
 inline Result<std::string> one_text(const OptionValue& value) {
-  if (!value.is_list && value.texts.size() == 1) return value.texts.front();
+  if (!value.is_list && value.texts.size() == 1) {
+    if (is_utf8(value.texts.front())) return value.texts.front();
+    return fail(ErrorCode::bad_configuration, "is not UTF-8");
+  }
   return fail(ErrorCode::bad_configuration, "takes one value, not a list");
 }
 
@@ -30,7 +35,12 @@ inline std::string toml_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
-    out += c;
+    const auto code = static_cast<unsigned char>(c);
+    if (code < 0x20 || code == 0x7f) {
+      out += fmt::format("\\u{:04x}", code);
+    } else {
+      out += c;
+    }
   }
   return out + '"';
 }
@@ -199,6 +209,9 @@ OptionRow texts(std::string_view key, std::string_view kind, std::string_view se
           [place, check](Config& config, const OptionValue& value) -> Result<void> {
             std::vector<std::string> given = value.texts;
             if (given.size() == 1 && given.front().empty()) given.clear();
+            if (!std::all_of(given.begin(), given.end(), is_utf8)) {
+              return fail(ErrorCode::bad_configuration, "is not UTF-8");
+            }
             if (auto fine = check(given); !fine) return fine;
             place(config) = std::move(given);
             return {};
@@ -216,6 +229,10 @@ template <class Place>
 OptionRow patterns(std::string_view key, std::string_view sentence, Place place) {
   return texts(key, "list of topic patterns", sentence, place,
                [](const std::vector<std::string>& given) -> Result<void> {
+                 if (given.empty()) {
+                   return fail(ErrorCode::bad_configuration,
+                               "has no pattern; [\"#\"] is everything");
+                 }
                  XYLEM_TRY(const TopicFilter filter, TopicFilter::parse(given));
                  static_cast<void>(filter);
                  return check_can_match(given);

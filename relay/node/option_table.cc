@@ -69,6 +69,10 @@ OptionRow ipc_mode() {
               return fail(ErrorCode::bad_configuration,
                           fmt::format("'{}' is not a mode; write \"0660\" or \"0666\"", text));
             }
+            if ((mode & 0222U) == 0) {
+              return fail(ErrorCode::bad_configuration,
+                          fmt::format("'{}' lets nobody write, so nobody could connect", text));
+            }
             config.ipc.mode = mode;
             return {};
           },
@@ -106,7 +110,7 @@ void add_push(std::vector<OptionRow>& rows) {
       bytes("push.message_bytes_max",
             "Largest message, all frames of one list or batch; larger ones are refused.", false,
             [](Config & c) -> auto& { return c.push.admission.limits.message_bytes_max; },
-            {64 << 10, 64 * kMiB}));
+            {kFrameTakenEverywhere.bytes_max, 64 * kMiB}));
   rows.push_back(bytes("push.event_bytes_max", "Largest event; larger ones are refused.", false,
                        [](Config & c) -> auto& { return c.push.admission.limits.event_bytes_max; },
                        {1 << 10, 16 * kMiB}));
@@ -323,6 +327,31 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+namespace {
+
+// spool.dir, amqp.password, stream.retention_x; push, which is a table; listen, which needs one.
+std::string_view option_with_same_words(std::string_view key) {
+  std::string_view best;
+  std::size_t best_shared = 0;
+  const std::size_t table = key.find('.');
+  for (const OptionRow& row : option_table()) {
+    const auto [mine, theirs] =
+        std::mismatch(key.begin(), key.end(), row.key.begin(), row.key.end());
+    const auto shared = static_cast<std::size_t>(mine - key.begin());
+    const bool same_table = table != std::string_view::npos && shared >= table + 3;
+    const bool is_table = mine == key.end() && theirs != row.key.end() && *theirs == '.';
+    const bool lacks_table =
+        table == std::string_view::npos && row.key.ends_with(fmt::format(".{}", key));
+    if ((same_table || is_table || lacks_table) && (best.empty() || shared > best_shared)) {
+      best = row.key;
+      best_shared = shared;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
 std::string_view nearest_option(std::string_view key, OptionName as) {
   const auto distance = [&](const OptionRow& row) {
     std::string known(row.key);
@@ -333,7 +362,8 @@ std::string_view nearest_option(std::string_view key, OptionName as) {
   const auto nearest =
       std::min_element(table.begin(), table.end(),
                        [&](const auto& a, const auto& b) { return distance(a) < distance(b); });
-  return distance(*nearest) <= 4 ? nearest->key : std::string_view();
+  if (distance(*nearest) <= 4) return nearest->key;
+  return as == OptionName::key ? option_with_same_words(key) : std::string_view();
 }
 
 std::string environment_name(std::string_view key) {

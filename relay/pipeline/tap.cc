@@ -56,31 +56,59 @@ void Tap::offer(std::uint64_t offered, const BatchRef& matched) {
   items_.emplace_back(matched);
   ledger_.held += events;
   held_bytes_ += cost_of(*matched);
-  if (memory_ != nullptr) memory_->hold(*matched);
+  ++held_batches_;
+  held_memory_ += matched->footprint();
+  if (memory_ != nullptr) memory_->hold(*matched, *account_);
+}
+
+bool Tap::can_be_squeezed() const {
+  if (squeezed_ && !lets_go()) return false;
+  return held_batches_ > 1 && held_memory_ > share();
 }
 
 void Tap::squeeze() {
-  if (policy() == Overflow::drop_oldest) {
-    let_go_of_oldest();
-  } else {
-    squeezed_ = true;
+  switch (policy()) {
+    case Overflow::drop_oldest: return let_go_of_oldest();
+    case Overflow::drop_newest: return let_go_of_newest();
+    default: squeezed_ = true;
   }
 }
 
 void Tap::forget(const Batch& batch) {
   held_bytes_ -= cost_of(batch);
-  if (memory_ != nullptr) memory_->let_go(batch);
+  --held_batches_;
+  held_memory_ -= batch.footprint();
+  if (memory_ != nullptr) memory_->let_go(batch, *account_);
+  if (squeezed_ && (held_batches_ <= 1 || held_memory_ <= share())) squeezed_ = false;
 }
 
+// Gaps may stand before it.
 void Tap::let_go_of_oldest() {
-  // Gaps that were noted may stand before it.
   const auto at = std::find_if(items_.begin(), items_.end(), [](const Item& item) {
     return std::holds_alternative<BatchRef>(item);
   });
-  const Batch& oldest = *std::get<BatchRef>(*at);
-  ledger_.drop_held(DropReason::overflow_oldest, oldest.size());
-  forget(oldest);
-  const Gap gap = gap_of(oldest);
+  let_go(at, DropReason::overflow_oldest);
+}
+
+// And behind it.
+void Tap::let_go_of_newest() {
+  const auto at = std::find_if(items_.rbegin(), items_.rend(), [](const Item& item) {
+    return std::holds_alternative<BatchRef>(item);
+  });
+  let_go(std::prev(at.base()), DropReason::overflow_newest);
+}
+
+// A gap takes its place, together with those beside it.
+void Tap::let_go(std::deque<Item>::iterator at, DropReason reason) {
+  const Batch& batch = *std::get<BatchRef>(*at);
+  ledger_.drop_held(reason, batch.size());
+  forget(batch);
+  Gap gap = gap_of(batch);
+  const auto* behind = std::next(at) == items_.end() ? nullptr : std::get_if<Gap>(&*std::next(at));
+  if (behind != nullptr && can_merge(gap, *behind)) {
+    merge(gap, *behind);
+    at = std::prev(items_.erase(std::next(at)));
+  }
   auto* before = at == items_.begin() ? nullptr : std::get_if<Gap>(&*std::prev(at));
   if (before != nullptr && can_merge(*before, gap)) {
     merge(*before, gap);

@@ -4,6 +4,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -27,9 +28,12 @@ class Tap {
   };
   using Item = std::variant<BatchRef, Gap>;
 
-  // `memory` is that of all taps together, and outlives this one; or nullptr.
-  explicit Tap(const Options& options, TapMemory* memory = nullptr)
-      : options_(options), memory_(memory) {}
+  // `memory` is that of all taps together, and outlives this one; or nullptr. `address` is the
+  // consumer's: taps of one address have one share of it.
+  explicit Tap(const Options& options, TapMemory* memory = nullptr, std::string_view address = {})
+      : options_(options), memory_(memory) {
+    if (memory != nullptr) account_ = memory->open(address);
+  }
 
   // A batch of `offered` events came by; `matched` holds those that the filter wants, or nothing.
   // A tap that is not full takes any batch, so the bounds can be exceeded by one.
@@ -38,12 +42,14 @@ class Tap {
   // Before what is offered next something is missing that never came by here.
   void note(const Gap& gap) { items_.emplace_back(gap); }
 
-  // At a bound. With `block` the sink then takes nothing more from its ring; with `disconnect` it
-  // ends the subscription, with `spill` it offers nothing more until there is room again; the other
-  // policies are applied by offer() itself.
+  // At a bound; never while it holds nothing, whatever others hold. With `block` the sink then
+  // takes nothing more from its ring; with `disconnect` it ends the subscription, with `spill` it
+  // offers nothing more until there is room again; the other policies are applied by offer()
+  // itself.
   [[nodiscard]] bool full() const {
-    return held_bytes_ >= options_.bytes_max || ledger_.held >= options_.events_max ||
-           (squeezed_ && memory_->tight());
+    return held_batches_ != 0 &&
+           (held_bytes_ >= options_.bytes_max || ledger_.held >= options_.events_max ||
+            (squeezed_ && memory_->tight()));
   }
   // Of the past a tap takes a little ahead of what is sent, and nothing while all taps together
   // hold too much, unless it holds nothing.
@@ -60,11 +66,23 @@ class Tap {
   void suspend_block(bool suspended) { block_suspended_ = suspended; }
   [[nodiscard]] const Options& options() const { return options_; }
 
+  // While all taps together hold too much, what one holds above its share is not safe: it is sent
+  // before more is offered, if it can be.
+  [[nodiscard]] bool is_above_its_share() const {
+    return memory_ != nullptr && memory_->tight() && held_batches_ > 1 && held_memory_ > share();
+  }
   // All taps together hold too much, and this one most: it overflows by its own policy. Either it
-  // lets go of its oldest batch, or it is full until there is room again for all.
+  // lets go of a batch, its oldest or its newest, or it is full until it has come down to its
+  // share, or until there is room again for all.
   void squeeze();
+  // It holds more than its share, and more than one batch, and was not told yet to take no more.
+  [[nodiscard]] bool can_be_squeezed() const;
   [[nodiscard]] bool is_squeezed() const { return squeezed_; }
   void release_squeeze() { squeezed_ = false; }
+  // REQUIRES that it was made with a memory.
+  [[nodiscard]] TapMemory::Account& account() const { return *account_; }
+  // Bytes of memory that what it holds takes, whoever else holds it.
+  [[nodiscard]] std::uint64_t held_memory() const { return held_memory_; }
 
   [[nodiscard]] bool empty() const { return items_.empty(); }
   [[nodiscard]] const Item& front() const { return items_.front(); }
@@ -86,7 +104,13 @@ class Tap {
     const bool suspended = block_suspended_ && options_.overflow == Overflow::block;
     return suspended ? Overflow::drop_oldest : options_.overflow;
   }
+  [[nodiscard]] std::uint64_t share() const { return memory_->share_of_each(*account_); }
+  [[nodiscard]] bool lets_go() const {
+    return policy() == Overflow::drop_oldest || policy() == Overflow::drop_newest;
+  }
   void let_go_of_oldest();
+  void let_go_of_newest();
+  void let_go(std::deque<Item>::iterator at, DropReason reason);
   void forget(const Batch& batch);
   [[nodiscard]] static Gap gap_of(const Batch& batch);
   [[nodiscard]] static std::uint64_t cost_of(const Batch& batch);
@@ -95,10 +119,13 @@ class Tap {
   std::deque<Item> items_;  // bounded by options_; adjacent gaps are merged
   Ledger ledger_;
   std::uint64_t held_bytes_ = 0;
+  std::uint64_t held_batches_ = 0;
+  std::uint64_t held_memory_ = 0;
   std::uint64_t delivered_bytes_ = 0;
   bool overrun_ = false;
   bool block_suspended_ = false;
   TapMemory* memory_ = nullptr;
+  TapMemory::AccountRef account_;
   bool squeezed_ = false;
 };
 

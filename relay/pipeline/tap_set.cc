@@ -6,6 +6,21 @@
 #include "relay/event/routing_key.h"
 
 namespace xylem {
+namespace {
+
+// In steps of matching a word against a lane: what it costs to find the word, a copy besides its
+// bytes, how many of these a step is worth, and what a squeeze costs.
+constexpr std::size_t kSplitCost = 4;
+constexpr std::size_t kCopyCost = 1024;
+constexpr std::size_t kCopyBytesPerStep = 4;
+constexpr std::size_t kSqueezeCost = 128;
+
+bool holds_less(const Tap* a, const Tap* b) { return a->held_memory() < b->held_memory(); }
+bool has_less(const TapMemory::Account* a, const TapMemory::Account* b) {
+  return a->bytes < b->bytes;
+}
+
+}  // namespace
 
 void TapSet::add(Tap& tap, const TopicFilter& filter) {
   const auto [group, made] = groups_.try_emplace(filter.name(), Group{filter, {}});
@@ -27,19 +42,46 @@ void TapSet::suspend_block(bool suspended) {
   for_each_tap([suspended](Tap& tap) { tap.suspend_block(suspended); });
 }
 
-// Bounded: each step takes a batch out of a tap, or a tap out of those to choose from.
-void TapSet::squeeze_the_fattest() {
-  while (memory_.over()) {
-    Tap* fattest = nullptr;
-    for_each_tap([&fattest](Tap& tap) {
-      if (tap.is_squeezed() || tap.held_bytes() == 0) return;
-      if (fattest == nullptr || tap.held_bytes() > fattest->held_bytes()) fattest = &tap;
-    });
-    if (fattest == nullptr) return;
-    fattest->squeeze();
-    any_squeezed_ |= fattest->is_squeezed();
+void TapSet::find_the_fat() {
+  for_each_tap([this](Tap& tap) {
+    if (!tap.can_be_squeezed()) return;
+    std::vector<Tap*>& fattest = tap.account().fattest;
+    if (fattest.empty()) fat_.push_back(&tap.account());
+    fattest.push_back(&tap);
+  });
+  for (auto* account : fat_)
+    std::make_heap(account->fattest.begin(), account->fattest.end(), holds_less);
+  std::make_heap(fat_.begin(), fat_.end(), has_less);
+}
+
+// Bounded: each step takes a batch out of a tap, or a tap out of those to choose from. All taps are
+// looked at once, and then only the fattest.
+std::size_t TapSet::squeeze_the_fattest() {
+  if (!memory_.over()) return 0;
+  const std::uint64_t before = squeezes_;
+  find_the_fat();
+  while (memory_.over() && !fat_.empty()) {
+    std::pop_heap(fat_.begin(), fat_.end(), has_less);
+    std::vector<Tap*>& fattest = fat_.back()->fattest;
+    std::pop_heap(fattest.begin(), fattest.end(), holds_less);
+    Tap& tap = *fattest.back();
+    tap.squeeze();
     ++squeezes_;
+    any_squeezed_ |= tap.is_squeezed();
+    if (tap.can_be_squeezed()) {
+      std::push_heap(fattest.begin(), fattest.end(), holds_less);
+    } else {
+      fattest.pop_back();
+    }
+    if (fattest.empty()) {
+      fat_.pop_back();
+    } else {
+      std::push_heap(fat_.begin(), fat_.end(), has_less);
+    }
   }
+  for (auto* account : fat_) account->fattest.clear();
+  fat_.clear();
+  return squeezes_ - before;
 }
 
 void TapSet::release_the_squeezed() {
@@ -64,41 +106,63 @@ void TapSet::split_keys(const Batch& batch) {
   }
 }
 
-BatchRef TapSet::select(const TopicFilter& filter, const BatchRef& batch) {
-  if (filter.matches_everything()) return batch;
+TapSet::Selected TapSet::select(const TopicFilter& filter, const BatchRef& batch) {
+  if (filter.matches_everything()) return {batch, 0};
   split_keys(*batch);
-  return select_of_split(filter, batch);
+  Selected selected{{}, words_.size() * (kSplitCost + filter.lanes())};
+  switch (match_split(filter, *batch)) {
+    case Wanted::nothing: break;
+    case Wanted::everything: selected.batch = batch; break;
+    case Wanted::some:
+      selected.batch = BatchRef(gather(*batch, key_wanted_));
+      selected.cost += kCopyCost + selected.batch->frame().size() / kCopyBytesPerStep;
+  }
+  return selected;
 }
 
-BatchRef TapSet::select_of_split(const TopicFilter& filter, const BatchRef& batch) {
+TapSet::Wanted TapSet::match_split(const TopicFilter& filter, const Batch& batch) {
   std::size_t wanted = 0;
   key_wanted_.clear();
   std::size_t first = 0;
   for (std::size_t i = 0; i < key_ends_.size(); first = key_ends_[i++]) {
     key_wanted_.push_back(filter.matches(std::span(words_).subspan(first, key_ends_[i] - first)));
-    if (key_wanted_.back()) wanted += batch->keys()[i].events;
+    if (key_wanted_.back()) wanted += batch.keys()[i].events;
   }
-  if (wanted == 0) return {};
-  if (wanted == batch->size()) return batch;
-  return BatchRef(gather(*batch, key_wanted_));
+  if (wanted == 0) return Wanted::nothing;
+  return wanted == batch.size() ? Wanted::everything : Wanted::some;
+}
+
+const BatchRef& TapSet::copy_of(const Batch& batch, std::size_t& cost) {
+  BatchRef& copy = copies_[key_wanted_];
+  if (!copy) {
+    copy = BatchRef(gather(batch, key_wanted_));
+    cost += kCopyCost + copy->frame().size() / kCopyBytesPerStep;
+  }
+  return copy;
 }
 
 std::size_t TapSet::offer(const BatchRef& batch) {
   release_the_squeezed();
   bool split = false;
   std::size_t lanes = 0;
+  std::size_t cost = 0;
   for (auto& [name, group] : groups_) {
-    BatchRef matched = batch;
+    Wanted wanted = Wanted::everything;
     if (!group.filter.matches_everything()) {
       if (!split) split_keys(*batch);
       split = true;
-      matched = select_of_split(group.filter, batch);
+      wanted = match_split(group.filter, *batch);
       lanes += group.filter.lanes();
     }
+    const BatchRef none;
+    const BatchRef& matched = wanted == Wanted::everything ? batch
+                              : wanted == Wanted::some     ? copy_of(*batch, cost)
+                                                           : none;
     for (Tap* tap : group.taps) tap->offer(batch->size(), matched);
   }
-  squeeze_the_fattest();
-  return lanes == 0 ? 0 : lanes * words_.size();
+  copies_.clear();
+  cost += kSqueezeCost * squeeze_the_fattest();
+  return lanes == 0 ? cost : cost + lanes * words_.size();
 }
 
 }  // namespace xylem

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "relay/event/batch.h"
@@ -15,12 +16,13 @@
 namespace xylem {
 
 // All taps of one sink. A filter is evaluated once per distinct key of a batch, and once for all
-// taps that have the same one; what it matches is shared by them: the batch itself if it wants
-// every event of it, else one gathered copy. One owner thread.
+// taps that have the same one. What it matches is shared with all whose filters match the same:
+// the batch itself if that is every event of it, else one gathered copy. One owner thread.
 class TapSet {
  public:
-  // `bytes_max` bounds what all taps hold together, as TapMemory counts it. Above it the tap that
-  // holds most overflows by its own policy, then the next.
+  // `bytes_max` bounds what all taps hold together, as TapMemory counts it, one batch of each tap
+  // aside. Before that, of the address that holds most the tap that holds most overflows by its own
+  // policy, then the next.
   explicit TapSet(std::uint64_t bytes_max = UINT64_MAX) : memory_(bytes_max) {}
 
   // For taps that are to be added.
@@ -33,10 +35,16 @@ class TapSet {
   void add(Tap& tap, const TopicFilter& filter);
   void remove(Tap& tap);
 
-  // Returns what it cost: words of the batch's keys times lanes of the filters (topic_automaton.h).
+  // Returns what it cost, in words of a key times lanes of a filter (topic_automaton.h), or what
+  // takes as long, about a nanosecond each: copies count as well, and squeezes.
   std::size_t offer(const BatchRef& batch);
-  // What the filter wants of the batch; nothing if that is nothing.
-  [[nodiscard]] BatchRef select(const TopicFilter& filter, const BatchRef& batch);
+  // What the filter wants of the batch, nothing if that is nothing; and what it cost to find, in
+  // offer()'s steps, which include the splitting and the copying here.
+  struct Selected {
+    BatchRef batch;
+    std::size_t cost = 0;
+  };
+  [[nodiscard]] Selected select(const TopicFilter& filter, const BatchRef& batch);
   // Taps with the policy `block` are waited for, or, for now, are not.
   void suspend_block(bool suspended);
   // True while a tap with the policy `block` is full: then nothing may be offered.
@@ -54,12 +62,17 @@ class TapSet {
       for (Tap* tap : group.taps) visit(*tap);
     }
   }
-  void squeeze_the_fattest();
+  std::size_t squeeze_the_fattest();
+  void find_the_fat();
   void release_the_squeezed();
 
   // Splits the keys of a batch that every filter is then held against.
   void split_keys(const Batch& batch);
-  [[nodiscard]] BatchRef select_of_split(const TopicFilter& filter, const BatchRef& batch);
+  // Sets key_wanted_.
+  enum class Wanted : std::uint8_t { nothing, some, everything };
+  [[nodiscard]] Wanted match_split(const TopicFilter& filter, const Batch& batch);
+  // What key_wanted_ says, one copy for all who want the same; adds what it cost.
+  [[nodiscard]] const BatchRef& copy_of(const Batch& batch, std::size_t& cost);
 
   TapMemory memory_;
   std::uint64_t squeezes_ = 0;
@@ -69,7 +82,9 @@ class TapSet {
   // Reused between batches.
   std::vector<bool> key_wanted_;
   std::vector<std::string_view> words_;
-  std::vector<std::size_t> key_ends_;  // of each key's words in words_
+  std::vector<std::size_t> key_ends_;                       // of each key's words in words_
+  std::unordered_map<std::vector<bool>, BatchRef> copies_;  // by key_wanted_, of one batch
+  std::vector<TapMemory::Account*> fat_;  // a heap; those with taps that can be squeezed
 };
 
 }  // namespace xylem

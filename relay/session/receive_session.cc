@@ -99,7 +99,6 @@ ReceiveSession::Step ReceiveSession::consumed(std::uint64_t frame_bytes, Instant
   // Granting by halves: one Credit for many batches, and the relay never runs dry meanwhile.
   const std::uint64_t open_bytes = granted_bytes_ - std::min(granted_bytes_, consumed_bytes_);
   if (session_ == 0 || open_bytes > options_.hello.credit_bytes / 2) return {};
-  granted_bytes_ = consumed_bytes_ + options_.hello.credit_bytes;
   return grant(false, now);
 }
 
@@ -123,6 +122,9 @@ ReceiveSession::Step ReceiveSession::on_idle(Instant now) {
 
 ReceiveSession::Step ReceiveSession::grant(bool answer, Instant now) {
   last_said_ = now;
+  // A heartbeat as well: a relay may allow less under way than what is granted by halves, and then
+  // it waits to be told that all of it was read.
+  granted_bytes_ = std::max(granted_bytes_, consumed_bytes_ + options_.hello.credit_bytes);
   return Send{Credit{session_, granted_bytes_, answer}};
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -28,10 +29,11 @@ void SourceTable::recover(const SourcePlaces& places, Instant now, std::int64_t 
                                          .name = {},
                                          .level = AckLevel::synced,
                                          .peer = {},
+                                         .address = {},
                                          .heard_at = {now.since_boot - age},
                                          .recovered = true,
                                          .clock_offset_us = {},
-                                         .has_sent = true});
+                                         .is_kept = true});
   }
 }
 
@@ -58,43 +60,75 @@ Result<void> SourceTable::check(const SourceHello& hello) const {
   return {};
 }
 
-// One that sent nothing and is gone goes first, so that a connection that speaks for one source
-// after the other takes no place of others; then one that has not come back since the start; then
-// the one not heard of for longest. What that one sends again is taken for new.
-bool SourceTable::make_room(Instant now) {
-  if (sources_.size() < limits_.sources_max) return true;
-  const auto is_connected = [](const Source& source) { return !source.peer.empty(); };
-  const auto rank = [&](const Source& source) {
-    return std::tuple(is_connected(source), source.has_sent, !source.recovered, source.heard_at);
-  };
-  const auto oldest = std::min_element(
-      sources_.begin(), sources_.end(),
-      [&](const auto& a, const auto& b) { return rank(a.second) < rank(b.second); });
-  const Source& source = oldest->second;
-  const bool needs_its_place = is_connected(source) || (source.has_sent && !source.recovered);
-  if (needs_its_place && now - source.heard_at < kKept) return false;
-  peers_.erase(oldest->second.peer);
-  sources_.erase(oldest);
-  return true;
+std::size_t SourceTable::places_of(const std::optional<std::string>& address) const {
+  const auto known = address ? places_.find(*address) : places_.end();
+  return known == places_.end() ? 0 : known->second;
 }
 
-Result<SourceWelcome> SourceTable::on_hello(const std::string& peer, const SourceHello& hello,
+void SourceTable::move_to(Source& source, const std::optional<std::string>& address) {
+  if (address) ++places_[*address];
+  if (source.address) {
+    const auto before = places_.find(*source.address);
+    if (--before->second == 0) places_.erase(before);
+  }
+  source.address = address;
+}
+
+void SourceTable::forget(Sources::iterator source) {
+  move_to(source->second, std::nullopt);
+  if (!source->second.peer.empty()) peers_.erase(source->second.peer);
+  sources_.erase(source);
+}
+
+// One that is not kept and gone goes first, so that a connection that speaks for one source after
+// the other takes no place of others; then one that has not come back since the start; then, of the
+// address that has most, the one not heard of for longest. What that one sends again is taken for
+// new. An address that has its share makes room among its own.
+Result<void> SourceTable::make_room(const std::string& address, Instant now) {
+  const std::size_t here = places_of(address);
+  const bool has_share = here >= share();
+  if (!has_share && sources_.size() < limits_.sources_max) return {};
+  const auto rank = [&](const Source& source) {
+    return std::tuple(has_share && source.address != address, !source.peer.empty(), source.is_kept,
+                      !source.recovered, SIZE_MAX - places_of(source.address), source.heard_at);
+  };
+  const auto first = std::min_element(
+      sources_.begin(), sources_.end(),
+      [&](const auto& a, const auto& b) { return rank(a.second) < rank(b.second); });
+  const Source& source = first->second;
+  const bool is_connected = !source.peer.empty();
+  const bool has_more = !is_connected && places_of(source.address) > here + 1;
+  const bool needs_its_place = is_connected || (source.is_kept && !source.recovered && !has_more);
+  if (needs_its_place && now - source.heard_at < kKept) {
+    return fail(ErrorCode::refused,
+                has_share ? fmt::format("{} sources are as many as one address may have here (half "
+                                        "of acked.sources_max)",
+                                        share())
+                          : fmt::format("{} sources are as many as this relay knows "
+                                        "(acked.sources_max)",
+                                        limits_.sources_max));
+  }
+  forget(first);
+  return {};
+}
+
+Result<SourceWelcome> SourceTable::on_hello(const Connection& from, const SourceHello& hello,
                                             Instant now) {
+  const std::string& peer = from.peer;
   if (auto sound = check(hello); !sound) return tl::unexpected(sound.error());
-  disconnect(peer);  // it spoke for another source before
+  Source* before = of_peer(peer);
+  if (before != nullptr && before->id != hello.source) before->is_kept = false;
+  disconnect(peer);
   auto known = sources_.find(hello.source.value);
   if (known == sources_.end()) {
-    if (!make_room(now)) {
-      return fail(ErrorCode::refused,
-                  fmt::format("{} sources are as many as this relay knows", limits_.sources_max));
-    }
+    if (auto room = make_room(from.address, now); !room) return tl::unexpected(room.error());
     Source made{.id = hello.source,
                 .receiver = AckedReceiver(hello.first_unacked),
                 .name = {},
                 .peer = {},
+                .address = {},
                 .heard_at = now,
-                .clock_offset_us = {},
-                .has_sent = false};
+                .clock_offset_us = {}};
     known = sources_.emplace(hello.source.value, std::move(made)).first;
   }
   Source& source = known->second;
@@ -106,6 +140,7 @@ Result<SourceWelcome> SourceTable::on_hello(const std::string& peer, const Sourc
   source.level = hello.level;
   source.session = ++session_;
   source.peer = peer;
+  move_to(source, from.address);
   source.heard_at = now;
   source.recovered = false;
   using Milliseconds = std::chrono::duration<std::uint32_t, std::milli>;

@@ -29,20 +29,28 @@ class SourceTable {
     // The most that an Ack of this relay can mean: without a spool, received.
     AckLevel level_max = AckLevel::received;
   };
+  // Where a Hello came from.
+  struct Connection {
+    std::string peer;     // ZeroMQ's routing id; never shown to anybody
+    std::string address;  // all local sockets have one, the empty one
+  };
   struct Source {
     SourceId id;
     AckedReceiver receiver;
     std::string name;
     AckLevel level = AckLevel::received;
     std::uint64_t session = 0;
-    // ZeroMQ's routing id of its connection; empty while it has none. Never shown to anybody.
-    std::string peer;
+    std::string peer;                    // of its connection; empty while it has none
+    std::optional<std::string> address;  // of the connection that spoke for it last in this life
     Instant heard_at;
     bool recovered = false;  // and has not come back since
     // What its wall clock says, once added to it, is ours; nothing if it tells no time.
     std::optional<std::int64_t> clock_offset_us;
-    // It has sent something that it could send again. One that has not is kept for its connection.
-    bool has_sent = false;
+    // It has sent events, which it could send again, over a connection that has spoken for nobody
+    // else since. Any other is kept as long as it is connected.
+    bool is_kept = false;
+    // The last batch with events; batches behind it have none, and are done when it is.
+    BatchNumber newest_told{};
   };
 
   // `seed` makes session numbers, which tell sessions apart and grant nothing.
@@ -54,8 +62,8 @@ class SourceTable {
 
   // A connection introduces itself; its source is answered there from now on. If it wants acks to
   // mean more than before, what it has sent is done only once on_done() says so again. Errors:
-  // refused.
-  [[nodiscard]] Result<SourceWelcome> on_hello(const std::string& peer, const SourceHello& hello,
+  // refused, also for want of a place: one address may have half of them.
+  [[nodiscard]] Result<SourceWelcome> on_hello(const Connection& from, const SourceHello& hello,
                                                Instant now);
   // The source of a connection, or nullptr: then it is to say Hello.
   [[nodiscard]] Source* of_peer(const std::string& peer);
@@ -78,13 +86,20 @@ class SourceTable {
   // A source that was heard of within this, in this life, is not forgotten for another.
   static constexpr Duration kKept = std::chrono::minutes(1);
 
+  using Sources = std::unordered_map<std::uint64_t, Source>;
+
   [[nodiscard]] Result<void> check(const SourceHello& hello) const;
-  [[nodiscard]] bool make_room(Instant now);
+  [[nodiscard]] Result<void> make_room(const std::string& address, Instant now);
+  [[nodiscard]] std::size_t share() const { return (limits_.sources_max + 1) / 2; }
+  [[nodiscard]] std::size_t places_of(const std::optional<std::string>& address) const;
+  void move_to(Source& source, const std::optional<std::string>& address);
+  void forget(Sources::iterator source);
 
   Limits limits_;
   std::uint64_t session_;
-  std::unordered_map<std::uint64_t, Source> sources_;   // by SourceId; bounded by sources_max
+  Sources sources_;                                     // by SourceId; bounded by sources_max
   std::map<std::string, SourceId, std::less<>> peers_;  // by routing id; one for each connection
+  std::map<std::string, std::size_t, std::less<>> places_;  // of addresses that have one
 };
 
 }  // namespace xylem

@@ -28,6 +28,10 @@ Result<SubscriptionSession> SubscriptionSession::accept(const Hello& hello, cons
   if (hello.name.size() > kNameBytesMax) {
     return fail(ErrorCode::refused, fmt::format("a name longer than {} bytes", kNameBytesMax));
   }
+  if (hello.name.starts_with('(') && hello.name.ends_with(')')) {
+    return fail(ErrorCode::refused,
+                "a name in parentheses is the relay's own, as (gone) and (unnamed) are");
+  }
   SubscriptionSession made;
   XYLEM_TRY(made.filter_, TopicFilter::parse(hello.patterns));
   XYLEM_TRY(made.tap_bytes_max_, bound(hello.tap_bytes_max, limits.tap_bytes_max, "tap_bytes_max"));

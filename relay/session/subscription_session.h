@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -40,9 +39,6 @@ class SubscriptionSession {
   // anew for what it consumed.
   [[nodiscard]] std::uint64_t consumed_bytes() const { return granted_bytes_ - first_credit_; }
   [[nodiscard]] std::uint64_t sent_bytes() const { return sent_bytes_; }
-  [[nodiscard]] std::uint64_t under_way_bytes() const {
-    return sent_bytes_ - std::min(sent_bytes_, consumed_bytes());
-  }
   [[nodiscard]] bool is_silent(Instant now) const {
     return now - last_heard_ > limits_.idle_timeout;
   }

@@ -20,11 +20,21 @@ namespace {
 
 constexpr std::size_t kPiecesPerCall = 256;  // of IOV_MAX 1024
 constexpr const char* kLockName = "lock";
+// A FIFO does not keep us waiting, and no link leads out of the directory.
+constexpr int kOnlyFiles = O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC;
 
 tl::unexpected<Error> error_of(int number, std::string_view what) {
   const bool full = number == ENOSPC || number == EDQUOT;
   return fail(full ? ErrorCode::no_space : ErrorCode::io,
               fmt::format("{}: {}", what, std::strerror(number)));
+}
+
+// Whether what is open as `fd` is what stands at `path`.
+bool stands_at(int fd, const char* path, int flags) {
+  struct stat ours {};
+  struct stat there {};
+  return ::fstat(fd, &ours) == 0 && ::fstatat(AT_FDCWD, path, &there, flags) == 0 &&
+         ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }
 
 class PosixFile final : public File {
@@ -58,7 +68,8 @@ class PosixFile final : public File {
   }
   Result<void> sync() override {
     if (::fdatasync(fd_) != 0) return failed("sync");
-    return {};
+    if (stands_at(fd_, path_.c_str(), AT_SYMLINK_NOFOLLOW)) return {};
+    return fail(ErrorCode::io, fmt::format("cannot sync {}: it was removed or replaced", path_));
   }
   Result<void> reserve(std::uint64_t bytes) override {
     const int done = ::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes));
@@ -134,7 +145,7 @@ Result<std::unique_ptr<Directory>> Directory::hold(const std::string& path) {
 }
 
 Result<void> Directory::lock() {
-  lock_fd_ = ::openat(fd_, kLockName, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  lock_fd_ = ::openat(fd_, kLockName, O_RDWR | O_CREAT | kOnlyFiles, 0600);
   if (lock_fd_ < 0) return failed("open", kLockName);
   if (::flock(lock_fd_, LOCK_EX | LOCK_NB) != 0) {
     return fail(ErrorCode::refused, fmt::format("{} is held by {}", path_, holder(lock_fd_)));
@@ -157,6 +168,7 @@ tl::unexpected<Error> Directory::failed(const char* verb, const std::string& nam
 }
 
 Result<std::unique_ptr<File>> Directory::create(const std::string& name) {
+  if (auto there = in_place(); !there) return tl::unexpected(there.error());
   const int fd = ::openat(fd_, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return failed("create", name);
   return std::make_unique<PosixFile>(fd, path_ + "/" + name);
@@ -164,9 +176,17 @@ Result<std::unique_ptr<File>> Directory::create(const std::string& name) {
 
 Result<std::unique_ptr<File>> Directory::open(const std::string& name, Mode mode) {
   const int flags = mode == Mode::read ? O_RDONLY : O_RDWR;
-  const int fd = ::openat(fd_, name.c_str(), flags | O_CLOEXEC);
-  if (fd < 0) return failed("open", name);
-  return std::make_unique<PosixFile>(fd, path_ + "/" + name);
+  const int fd = ::openat(fd_, name.c_str(), flags | kOnlyFiles);
+  // A link, a folder to write to, a socket.
+  const bool other = fd < 0 && (errno == ELOOP || errno == EISDIR || errno == ENXIO);
+  if (fd < 0 && !other) return failed("open", name);
+  struct stat status {};
+  // A device is none either; but who names one, as /dev/full, means it.
+  if (!other && ::fstat(fd, &status) == 0 && (S_ISREG(status.st_mode) || S_ISCHR(status.st_mode))) {
+    return std::make_unique<PosixFile>(fd, path_ + "/" + name);
+  }
+  if (fd >= 0) ::close(fd);
+  return fail(ErrorCode::malformed, fmt::format("{}/{} is no file", path_, name));
 }
 
 Result<std::vector<std::string>> Directory::list() {
@@ -196,6 +216,12 @@ Result<void> Directory::remove(const std::string& name) {
 Result<void> Directory::sync() {
   if (::fsync(fd_) != 0) return failed("sync", ".");
   return {};
+}
+
+Result<void> Directory::in_place() {
+  if (stands_at(fd_, path_.c_str(), 0)) return {};
+  return fail(ErrorCode::io,
+              fmt::format("the folder {} was removed or replaced; restart the relay", path_));
 }
 
 Result<Disk::Room> Directory::room() {

@@ -22,8 +22,9 @@ class File {
   // Fills `out` as far as the file goes; returns how far that was.
   [[nodiscard]] virtual Result<std::size_t> read_at(std::uint64_t offset,
                                                     std::span<std::byte> out) = 0;
-  // On return all that was written is on the disk. After an error nobody knows what is: the kernel
-  // holds the pages for clean, and asking again would be answered with a lie.
+  // On return all that was written is on the disk, in a file that is still where it was opened.
+  // After an error nobody knows what is: the kernel holds the pages for clean, and asking again
+  // would be answered with a lie.
   [[nodiscard]] virtual Result<void> sync() = 0;
   // Takes room for so many bytes, so that a full disk says so now. The size stays.
   [[nodiscard]] virtual Result<void> reserve(std::uint64_t bytes) = 0;
@@ -36,15 +37,19 @@ class File {
 class Disk {
  public:
   virtual ~Disk() = default;
-  // Errors: io (also if it is there already), no_space.
+  // Errors: io (also if it is there already, or the directory is not in_place()), no_space.
   [[nodiscard]] virtual Result<std::unique_ptr<File>> create(const std::string& name) = 0;
   enum class Mode : std::uint8_t { read, write };
+  // Errors: malformed, if it is something else than a file; io.
   [[nodiscard]] virtual Result<std::unique_ptr<File>> open(const std::string& name, Mode mode) = 0;
   [[nodiscard]] virtual Result<std::vector<std::string>> list() = 0;
   [[nodiscard]] virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
   [[nodiscard]] virtual Result<void> remove(const std::string& name) = 0;
   // On return, what was created, renamed and removed is on the disk.
   [[nodiscard]] virtual Result<void> sync() = 0;
+  // Whether the directory still is what stands at its path. One that was removed, or moved away,
+  // takes what is written into it, and nobody finds that again. Errors: io. Cost: a stat(2) or two.
+  [[nodiscard]] virtual Result<void> in_place() = 0;
   struct Room {
     std::uint64_t free_bytes = 0;
     std::uint64_t total_bytes = 0;
@@ -69,6 +74,7 @@ class Directory final : public Disk {
   [[nodiscard]] Result<void> rename(const std::string& from, const std::string& to) override;
   [[nodiscard]] Result<void> remove(const std::string& name) override;
   [[nodiscard]] Result<void> sync() override;
+  [[nodiscard]] Result<void> in_place() override;
   [[nodiscard]] Result<Room> room() override;
 
  private:

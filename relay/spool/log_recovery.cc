@@ -17,6 +17,7 @@ namespace {
 
 constexpr const char* kNewSuffix = ".new";
 constexpr std::size_t kCopyBytes = std::size_t{1} << 20;
+constexpr std::uint64_t kAskBytes = std::uint64_t{1} << 20;  // read between two looks for a stop
 
 // A finished segment's last record, without reading the others.
 std::optional<RecordHeader> end_record(File& file, const SegmentHeader& segment,
@@ -66,13 +67,30 @@ void note_batch(Scan& scan, const RecordHeader& record) {
   scan.report.events += record.events;
 }
 
+Result<void> go_on(const StopAsked& stop_asked) {
+  if (!stop_asked || !stop_asked()) return {};
+  return fail(ErrorCode::refused, "the spool was not read to its end, because of a stop");
+}
+
+// The next record of a segment that may be long, on a disk that may be slow.
+Result<std::optional<SegmentReader::Record>> next_of(SegmentReader& reader, std::uint64_t bytes,
+                                                     const StopAsked& stop_asked) {
+  const std::uint64_t before = reader.offset();
+  XYLEM_TRY(auto record, reader.next(bytes));
+  if (before / kAskBytes != reader.offset() / kAskBytes) {
+    if (auto on = go_on(stop_asked); !on) return tl::unexpected(on.error());
+  }
+  return record;
+}
+
 // Every record of a segment.
-Result<Scan> scan_segment(SegmentReader& reader, const SegmentFacts& facts) {
+Result<Scan> scan_segment(SegmentReader& reader, const SegmentFacts& facts,
+                          const StopAsked& stop_asked = {}) {
   Scan scan;
   scan.report.facts = facts;
   OpenFrame open;
   for (;;) {
-    XYLEM_TRY(const auto record, reader.next(facts.bytes));
+    XYLEM_TRY(const auto record, next_of(reader, facts.bytes, stop_asked));
     if (!record) break;
     if (record->header.kind == RecordKind::batch) {
       open.note(record->header, scan, reader.damaged_bytes());
@@ -90,9 +108,10 @@ Result<Scan> scan_segment(SegmentReader& reader, const SegmentFacts& facts) {
 
 // What the sources of a segment had sent. False if its first record, which tells what they had sent
 // before it, is lost.
-Result<bool> add_sources(SegmentReader& reader, std::uint64_t bytes, SourcePlaces& sources) {
+Result<bool> add_sources(SegmentReader& reader, std::uint64_t bytes, SourcePlaces& sources,
+                         const StopAsked& stop_asked) {
   for (bool told = false;;) {
-    XYLEM_TRY(const auto record, reader.next(bytes));
+    XYLEM_TRY(const auto record, next_of(reader, bytes, stop_asked));
     if (!record) return told;
     if (record->header.kind == RecordKind::sources) {
       read_sources(*record, sources);
@@ -107,7 +126,7 @@ Result<bool> add_sources(SegmentReader& reader, std::uint64_t bytes, SourcePlace
 
 class Recovery {
  public:
-  explicit Recovery(Disk& disk) : disk_(disk) {}
+  Recovery(Disk& disk, const StopAsked& stop_asked) : disk_(disk), stop_asked_(stop_asked) {}
 
   Result<RecoveredLog> run() {
     XYLEM_TRY(const std::vector<std::string> names, disk_.list());
@@ -116,6 +135,7 @@ class Recovery {
       if (const auto ordinal = segment_ordinal(name)) ordinals.push_back(*ordinal);
     }
     for (const std::uint64_t ordinal : ordinals) {
+      if (auto on = go_on(stop_asked_); !on) return tl::unexpected(on.error());
       log_.next_ordinal = std::max(log_.next_ordinal, ordinal + 1);
       if (auto taken = take(ordinal); !taken) return tl::unexpected(taken.error());
     }
@@ -128,7 +148,7 @@ class Recovery {
   Result<void> recover_sources() {
     for (auto segment = log_.segments.rbegin(); segment != log_.segments.rend(); ++segment) {
       XYLEM_TRY(auto reader, SegmentReader::open(disk_, segment->ordinal));
-      XYLEM_TRY(const bool told, add_sources(reader, segment->bytes, log_.sources));
+      XYLEM_TRY(const bool told, add_sources(reader, segment->bytes, log_.sources, stop_asked_));
       if (told) break;
     }
     return {};
@@ -156,7 +176,7 @@ class Recovery {
       log_.newest = std::max(log_.newest, end->number);
       return add(facts);
     }
-    XYLEM_TRY(Scan scan, scan_segment(*reader, facts));
+    XYLEM_TRY(Scan scan, scan_segment(*reader, facts, stop_asked_));
     log_.newest = std::max(log_.newest, scan.newest);
     if (!scan.report.finished) {
       if (auto done = finish(*file, header, scan); !done) return done;
@@ -328,12 +348,15 @@ class Recovery {
   }
 
   Disk& disk_;
+  const StopAsked& stop_asked_;
   RecoveredLog log_;
 };
 
 }  // namespace
 
-Result<RecoveredLog> recover_log(Disk& disk) { return Recovery(disk).run(); }
+Result<RecoveredLog> recover_log(Disk& disk, const StopAsked& stop_asked) {
+  return Recovery(disk, stop_asked).run();
+}
 
 Result<std::vector<SegmentReport>> verify_log(Disk& disk) {
   XYLEM_TRY(const std::vector<std::string> names, disk.list());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,9 +31,13 @@ struct RecoveredLog {
   std::uint64_t damaged_bytes = 0;  // that could be seen without reading everything
 };
 
+// Asked now and then while much is read: whether somebody wants the relay to stop.
+using StopAsked = std::function<bool()>;
+
 // Reads what is needed of the log's files: of finished segments their ends, of others everything.
-// Errors: refused, if a newer program wrote the log; io.
-[[nodiscard]] Result<RecoveredLog> recover_log(Disk& disk);
+// Errors: refused, if a newer program wrote the log, or `stop_asked` said yes, and then the log is
+// as whole as before; io.
+[[nodiscard]] Result<RecoveredLog> recover_log(Disk& disk, const StopAsked& stop_asked = {});
 
 // What a look at every record of a log finds; `xylem spool verify` shows it.
 struct SegmentReport {

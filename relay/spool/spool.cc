@@ -13,13 +13,15 @@ constexpr const char* kEpochName = "epoch";
 }
 
 Result<std::unique_ptr<Spool>> Spool::open(const std::string& directory,
-                                           const LogWriter::Options& options) {
+                                           const LogWriter::Options& options,
+                                           const StopAsked& stop_asked) {
   XYLEM_TRY(std::unique_ptr<Directory> held, Directory::hold(directory));
-  return open(std::unique_ptr<Disk>(std::move(held)), options);
+  return open(std::unique_ptr<Disk>(std::move(held)), options, stop_asked);
 }
 
 Result<std::unique_ptr<Spool>> Spool::open(std::unique_ptr<Disk> disk,
-                                           const LogWriter::Options& options) {
+                                           const LogWriter::Options& options,
+                                           const StopAsked& stop_asked) {
   XYLEM_TRY(const Disk::Room room, disk->room());
   if (room.total_bytes != 0 && options.bytes_max > room.total_bytes) {
     return fail(ErrorCode::refused,
@@ -27,7 +29,7 @@ Result<std::unique_ptr<Spool>> Spool::open(std::unique_ptr<Disk> disk,
                             options.bytes_max, room.total_bytes));
   }
   std::unique_ptr<Spool> made(new Spool(std::move(disk), options));
-  XYLEM_TRY(made->recovered_, recover_log(*made->disk_));
+  XYLEM_TRY(made->recovered_, recover_log(*made->disk_, stop_asked));
   made->catalog_.reset(made->recovered_.segments);
   for (const RecoveredLog::SetAside& aside : made->recovered_.set_aside) {
     XYLEM_LOG(warning, "spool set aside {}: {}", aside.name, aside.why);

@@ -17,12 +17,14 @@ namespace xylem {
 class Spool {
  public:
   // Errors: refused (somebody holds it; a newer program wrote it; the quota is larger than the
-  // volume), io. What was set aside is logged.
+  // volume; `stop_asked` said yes), io. What was set aside is logged.
   [[nodiscard]] static Result<std::unique_ptr<Spool>> open(const std::string& directory,
-                                                           const LogWriter::Options& options);
+                                                           const LogWriter::Options& options,
+                                                           const StopAsked& stop_asked = {});
   // The same over a disk of the caller's.
   [[nodiscard]] static Result<std::unique_ptr<Spool>> open(std::unique_ptr<Disk> disk,
-                                                           const LogWriter::Options& options);
+                                                           const LogWriter::Options& options,
+                                                           const StopAsked& stop_asked = {});
 
   // Once, before anything is taken in: the epoch of this life. Later than any before, whatever
   // became of the clock, and on the disk before anybody sees it; the log alone would not do,

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <span>
+#include <utility>
 
 namespace xylem {
 
@@ -20,6 +21,7 @@ SpoolAgent::SpoolAgent(const Options& options, Spool& spool, RecordNumber newest
 
 std::size_t SpoolAgent::do_work(Instant now) {
   if (now < retry_at_) return 0;
+  if (!is_in_place(now)) return 0;
   std::size_t work = 0;
   if (sync_is_due(now) && !sync(now)) return 0;
   take_group();
@@ -58,6 +60,20 @@ std::size_t SpoolAgent::whole() const {
     if (!open) whole = i + 1;
   }
   return whole;
+}
+
+// Also while there is nothing to sync, so that a probe says it before the first event is lost.
+bool SpoolAgent::is_in_place(Instant now) {
+  if (now - looked_at_ < kLookInterval) return true;
+  if (auto there = spool_.disk().in_place(); !there) {
+    gone_ = true;
+    say_trouble(there.error().message, now);
+    return false;
+  }
+  // Trouble of another kind ends where a write or sync succeeds.
+  if (std::exchange(gone_, false)) say_trouble({}, now);
+  looked_at_ = now;
+  return true;
 }
 
 bool SpoolAgent::write_group(std::size_t batches, Instant now) {

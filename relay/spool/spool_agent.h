@@ -54,11 +54,14 @@ class SpoolAgent final : public Agent {
   static constexpr std::uint64_t kUnsyncedBytes = std::uint64_t{32} << 20;
   static constexpr Duration kRetry = std::chrono::milliseconds(500);
   static constexpr Duration kTrimInterval = std::chrono::seconds(10);
+  // How long what is only written may go to a directory that is no longer there.
+  static constexpr Duration kLookInterval = std::chrono::seconds(1);
 
   void take_group();
   // How many of the group, from its front, may be written: up to a frame of which pieces are
   // missing.
   [[nodiscard]] std::size_t whole() const;
+  [[nodiscard]] bool is_in_place(Instant now);
   [[nodiscard]] bool write_group(std::size_t batches, Instant now);
   [[nodiscard]] bool sync_is_due(Instant now) const;
   [[nodiscard]] bool sync(Instant now);
@@ -77,9 +80,11 @@ class SpoolAgent final : public Agent {
   Sequence written_;
   Sequence synced_;
   bool sync_wanted_ = false;
+  bool gone_ = false;  // the directory
   Instant synced_at_;
   Instant retry_at_;
   Instant trimmed_at_;
+  Instant looked_at_;
 
   mutable std::mutex trouble_mutex_;  // taken when trouble comes, goes, or is asked for
   std::string trouble_;

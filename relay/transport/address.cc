@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <strings.h>
 
 #include <array>
 #include <charconv>
@@ -23,15 +25,34 @@ bool is_dotted(std::string_view host) {
   return host.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
+// [fe80::1%eth0]: the zone names the interface that a link's address is of.
+std::string_view ipv6_problem(std::string_view inner) {
+  const std::size_t zone = inner.find('%');
+  const std::string ip(inner.substr(0, zone));
+  in6_addr address{};
+  if (::inet_pton(AF_INET6, ip.c_str(), &address) != 1) {
+    return "has no IPv6 address in its brackets";
+  }
+  if (zone == std::string_view::npos) return {};
+  if (zone + 1 == inner.size()) return "has no interface behind its %";
+  return IN6_IS_ADDR_LINKLOCAL(&address)
+             ? ""
+             : "has a zone (%), which only a link's own address (fe80::) can have";
+}
+
+// Of an IPv6 address as text, however it is written.
+bool is_ipv6_loopback(std::string_view inner) {
+  in6_addr address{};
+  if (::inet_pton(AF_INET6, std::string(inner).c_str(), &address) != 1) return false;
+  return IN6_IS_ADDR_LOOPBACK(&address) ||
+         (IN6_IS_ADDR_V4MAPPED(&address) && address.s6_addr[12] == 127);
+}
+
 // What is wrong with a host, or nothing.
 std::string_view host_problem(std::string_view host) {
   if (host == "*") return {};
   if (host.starts_with('[') && host.ends_with(']')) {
-    // fe80::1%eth0 names the interface that a link's address is of.
-    const std::string_view inner = host.substr(1, host.size() - 2);
-    return is_ip(AF_INET6, inner.substr(0, inner.find('%')))
-               ? ""
-               : "has no IPv6 address in its brackets";
+    return ipv6_problem(host.substr(1, host.size() - 2));
   }
   if (host.find(':') != std::string_view::npos) return "has an IPv6 address without brackets";
   if (is_dotted(host))
@@ -58,6 +79,10 @@ Result<Address> Address::parse(std::string_view text) {
   Address address;
   if (scheme == "ipc") {
     if (rest.empty()) return refuse("has no path");
+    // To ZeroMQ a name of the abstract namespace, which has no permissions, and any path.
+    if (rest.front() == '@' || rest.front() == '*') {
+      return refuse("begins with @ or *, which is no file; write ipc:///PATH");
+    }
     if (rest.size() > kIpcPathBytesMax) {
       return refuse(fmt::format("has a path longer than {} bytes", kIpcPathBytesMax));
     }
@@ -88,7 +113,9 @@ std::string Address::bare_ip(std::string_view every) const {
 bool Address::is_local() const {
   // 127.example.org is a name that may lead anywhere.
   const bool loopback = host_.starts_with("127.") && is_dotted(host_);
-  return scheme_ == Scheme::ipc || host_ == "localhost" || loopback || host_ == "[::1]";
+  if (scheme_ == Scheme::ipc || loopback) return true;
+  if (host_.starts_with('[')) return is_ipv6_loopback({host_.data() + 1, host_.size() - 2});
+  return ::strcasecmp(host_.c_str(), "localhost") == 0;
 }
 
 bool Address::is_name() const {

@@ -1,5 +1,7 @@
 #include "relay/transport/frame.h"
 
+#include <utility>
+
 namespace xylem {
 namespace {
 
@@ -10,7 +12,31 @@ void release_batch(void*, void* hint) {
   const BatchRef last = BatchRef::adopt(static_cast<const Batch*>(hint));
 }
 
+struct Counted {
+  BatchRef batch;
+  std::shared_ptr<InPipes> in_pipes;
+};
+
+void count(InPipes& in_pipes, std::uint64_t bytes) {
+  in_pipes.bytes.fetch_add(bytes, std::memory_order_relaxed);
+  if (in_pipes.all) in_pipes.all->bytes.fetch_add(bytes, std::memory_order_relaxed);
+}
+
+void release_counted(void*, void* hint) {
+  const std::unique_ptr<Counted> last(static_cast<Counted*>(hint));
+  count(*last->in_pipes, 0 - std::uint64_t{last->batch->frame().size()});
+}
+
 }  // namespace
+
+Frame::Frame(BatchRef batch, std::shared_ptr<InPipes> counted) {
+  const std::span<const std::byte> frame = batch->frame();
+  count(*counted, frame.size());
+  auto held = std::make_unique<Counted>(Counted{std::move(batch), std::move(counted)});
+  // libzmq wants void*; nobody writes through it.
+  message_.rebuild(const_cast<std::byte*>(frame.data()), frame.size(), release_counted,
+                   held.release());
+}
 
 Frame::Frame(const BatchRef& batch) {
   const std::span<const std::byte> frame = batch->frame();

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,6 +12,14 @@
 #include "relay/event/batch.h"
 
 namespace xylem {
+
+// Bytes of batches that libzmq holds for one peer and has not written to its connection yet, and in
+// `all` those of every peer of an endpoint. libzmq's I/O thread counts down, later perhaps than the
+// socket lives: that is why frames share it.
+struct InPipes {
+  std::atomic<std::uint64_t> bytes{0};
+  std::shared_ptr<InPipes> all;
+};
 
 // One frame, received or to be sent. Move-only.
 class Frame {
@@ -20,6 +31,9 @@ class Frame {
   // libzmq's I/O thread is done with it; below that a copy is cheaper (a content record and an
   // atomic count would be made for each).
   explicit Frame(const BatchRef& batch);
+  // The same, counted for as long as libzmq has it; whatever its size, the batch is held until
+  // then.
+  Frame(BatchRef batch, std::shared_ptr<InPipes> counted);
 
   [[nodiscard]] std::span<const std::byte> bytes() const {
     return {static_cast<const std::byte*>(message_.data()), message_.size()};

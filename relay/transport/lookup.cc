@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <poll.h>
@@ -16,6 +17,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 
 namespace xylem {
@@ -36,6 +38,47 @@ Found socket_address(const Address& address) {
     found = nullptr;
   }
   return {found, ::freeaddrinfo};
+}
+
+// The IPv4 address of a network interface, which is where ZeroMQ listens by its name; else "".
+std::string ip_of_interface(const std::string& name) {
+  ifaddrs* first = nullptr;
+  if (::getifaddrs(&first) != 0) return {};
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> all(first, ::freeifaddrs);
+  for (const ifaddrs* one = first; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET || name != one->ifa_name) {
+      continue;
+    }
+    std::array<char, INET_ADDRSTRLEN> text{};
+    const auto* ipv4 = reinterpret_cast<const sockaddr_in*>(one->ifa_addr);
+    ::inet_ntop(AF_INET, &ipv4->sin_addr, text.data(), text.size());
+    return text.data();
+  }
+  return {};
+}
+
+// Its bytes, 4 or 16; empty for what is no IP address.
+std::string ip_bytes(const Address& address) {
+  Found place = socket_address(address);
+  if (!place) place = socket_address(address.looked_up_as(ip_of_interface(address.host())));
+  if (!place) return {};
+  if (place->ai_family == AF_INET) {
+    const auto* ipv4 = reinterpret_cast<const sockaddr_in*>(place->ai_addr);
+    return {reinterpret_cast<const char*>(&ipv4->sin_addr), sizeof ipv4->sin_addr};
+  }
+  const auto* ipv6 = reinterpret_cast<const sockaddr_in6*>(place->ai_addr);
+  return {reinterpret_cast<const char*>(&ipv6->sin6_addr), sizeof ipv6->sin6_addr};
+}
+
+bool is_every_address(const std::string& bytes) {
+  return !bytes.empty() && bytes.find_first_not_of('\0') == std::string::npos;
+}
+
+std::filesystem::path file_of(const Address& address) {
+  std::error_code unknown;
+  const auto path = std::filesystem::absolute(address.host(), unknown);
+  const auto found = std::filesystem::weakly_canonical(path, unknown);
+  return unknown ? path.lexically_normal() : found;
 }
 
 bool is_of_this_machine(const Address& address) {
@@ -70,7 +113,9 @@ Result<void> connect_within_a_second(const sockaddr* place, socklen_t size) {
 
 Result<void> knock_on_ip(const Address& address) {
   const Found place = socket_address(address);
-  if (!place) return fail(ErrorCode::io, "no address to connect to");
+  if (!place) {
+    return fail(ErrorCode::io, fmt::format("{} names no interface of this machine", address.ip()));
+  }
   return connect_within_a_second(place->ai_addr, place->ai_addrlen);
 }
 
@@ -140,6 +185,30 @@ Result<Address> look_up_to_connect(const Address& address, Resolver resolver) {
   if (candidates.size() == 1) return candidates.front();
   const auto there = std::find_if(candidates.begin(), candidates.end(), answers);
   return there != candidates.end() ? *there : candidates.front();
+}
+
+bool same_place(const Address& a, const Address& b) {
+  using enum Address::Scheme;
+  if ((a.scheme() == ipc) != (b.scheme() == ipc)) return false;
+  if (a.scheme() == ipc) return file_of(a) == file_of(b);
+  if (a.port() != b.port() || a.port() == 0) return false;
+  const std::string ours = ip_bytes(a);
+  const std::string theirs = ip_bytes(b);
+  if (ours.empty() || theirs.empty()) return a.host() == b.host();
+  return ours == theirs || is_every_address(ours) || is_every_address(theirs);
+}
+
+bool leads_to(const Address& to, const Address& listen, Resolver resolver) {
+  std::vector<Address> candidates{to};
+  if (to.is_name()) {
+    const auto found = addresses_of(to, resolver);
+    if (!found) return false;
+    candidates = *found;
+  }
+  return std::any_of(candidates.begin(), candidates.end(), [&](const Address& one) {
+    const bool is_ip = one.scheme() != Address::Scheme::ipc;
+    return same_place(one, listen) && (!is_ip || is_of_this_machine(one));
+  });
 }
 
 Result<void> may_write(const Address& address) {

@@ -26,6 +26,14 @@ using Resolver = Result<std::vector<std::string>> (*)(const std::string& name);
 [[nodiscard]] Result<Address> look_up_to_connect(const Address& address,
                                                  Resolver resolver = system_resolver);
 
+// Only one of the two can be listened on: the same port of the same address, or of all of them; or
+// the same file, whichever way there. Both looked up.
+[[nodiscard]] bool same_place(const Address& a, const Address& b);
+// Who connects to `to` comes to who listens at `listen`, which is looked up. Of a name that has
+// several addresses: by one of them.
+[[nodiscard]] bool leads_to(const Address& to, const Address& listen,
+                            Resolver resolver = system_resolver);
+
 // Somebody takes connections there, whoever that is. Waits a second for an answer. Errors: io, with
 // the reason why not, for people.
 [[nodiscard]] Result<void> knock(const Address& address);

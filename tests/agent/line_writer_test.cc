@@ -10,6 +10,8 @@
 #include <string>
 #include <utility>
 
+#include "relay/base/log.h"
+
 namespace xylem {
 namespace {
 
@@ -51,6 +53,21 @@ class LineWriterTest : public ::testing::Test {
   }
   std::array<int, 2> ends{};
 };
+
+TEST_F(LineWriterTest, SaysOnceWhatItCouldNotWriteAndWhy) {
+  LineQueue log;
+  send_log_lines_to(&log);
+  const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
+  {
+    LineWriter writer("stdout", full);
+    writer.queue().push("{}\n");
+    EXPECT_TRUE(writer.finish(10s));
+  }
+  ::close(full);
+  send_log_lines_to(nullptr);
+  EXPECT_NE(log.take().text.find("a line for stdout is lost: No space left on device"),
+            std::string::npos);
+}
 
 TEST_F(LineWriterTest, WritesAllThatItTookBeforeItIsFinished) {
   LineWriter writer("log", ends[1]);

@@ -36,6 +36,20 @@ TEST(BrokerUrl, TakesCelerysWaysToWriteTheDefaultVhost) {
   EXPECT_EQ(BrokerUrl::parse("amqp://h//a")->vhost, "/a");
 }
 
+// kombu/connection.py: Connection.hostname.
+TEST(BrokerUrl, IsOfThisMachineIfItNamesNoHost) {
+  const std::pair<const char*, const char*> all[] = {
+      {"amqp://", "amqp://guest@localhost:5672/"},
+      {"amqp:///v", "amqp://guest@localhost:5672/v"},
+      {"amqp://me@/v", "amqp://me@localhost:5672/v"},
+      {"amqp://me:pw@:5673", "amqp://me@localhost:5673/"}};
+  for (const auto& [text, meant] : all) {
+    const auto url = BrokerUrl::parse(text);
+    ASSERT_TRUE(url) << text << ": " << url.error().message;
+    EXPECT_EQ(url->text(), meant);
+  }
+}
+
 // kombu/utils/url.py, kombu/transport/__init__.py.
 TEST(BrokerUrl, TakesCelerysSchemesAndWhatAFileEndsIn) {
   for (const char* text : {"pyamqp://me:pw@h//", "AMQP://me:pw@h", "librabbitmq://me:pw@h//",
@@ -90,8 +104,7 @@ TEST(BrokerUrl, SaysWhichPartIsWrongAndRepeatsNoPassword) {
       {"amqp://a:secret%00@h", "its password has a %"},
       {"amqp://a%x:secret@h", "its user has a %"},
       {"amqp://h/%", "its vhost has a %"},
-      {"amqp://a:secret@", "names no host"},
-      {"amqp://", "names no host"},
+      {"amqp://a:secret@h:1,i:2", "names several brokers"},
       {"amqp://a:secret@h<", "its host has a character"},
       {"amqp://[::1", "IPv6"},
       {"amqp://[h]", "IPv6"},

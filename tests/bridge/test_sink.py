@@ -92,6 +92,12 @@ def test_an_exchange_that_is_there_is_used_whatever_it_is(start_sink, client, ex
     relay = start_sink()
     send(relay, task(1))
     assert len(mailbox.await_events(1)) == 1
+    assert f"the exchange '{exchange}' is of the type fanout, not topic" in relay.get("/readyz")[1]
+
+
+def test_a_topic_exchange_is_one_whatever_its_arguments(start_sink, client, exchange):
+    client.exchange(exchange, durable=False)
+    assert "not topic" not in start_sink().get("/readyz")[1]
 
 
 def test_what_waited_comes_in_full_lists(start_relay, client, exchange, send, folder, broker):

@@ -62,6 +62,21 @@ def test_its_queue_waits_for_it_and_no_other_is_touched(start_bridge, client, ex
     until(lambda: accepted(second) == 1, "it is taken")
 
 
+def test_patterns_that_were_narrowed_hold_for_what_the_queue_still_gets(start_bridge, client,
+                                                                        exchange):
+    """What was bound once stays bound."""
+    start_bridge({"amqp_source.exchange": exchange}).stop()
+    bridge = start_bridge({"amqp_source.exchange": exchange, "amqp_source.patterns": "[task.#]"})
+    for n in range(20):
+        client.publish(exchange, "worker.heartbeat", heartbeat())
+        client.publish(exchange, "task.multi", [task(n)])
+    until(lambda: accepted(bridge) == 20, "what is wanted is taken")
+    until(lambda: bridge.metric("xylem_amqp_unacked_messages") == 0, "all is acknowledged")
+    assert bridge.metric("xylem_amqp_filtered_messages_total") == 20
+    assert client.depth(f"xylem.{exchange}") == 0
+    assert bridge.log_lines("passes over what comes under 'worker.heartbeat'")
+
+
 def test_a_queue_that_is_there_is_used_as_it_is(start_bridge, client, exchange):
     client.exchange(exchange)
     client.channel.queue_declare(f"mine.{exchange}", durable=True, auto_delete=False,

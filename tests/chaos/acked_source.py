@@ -32,11 +32,13 @@ class UnderWay(NamedTuple):
 
 class AckedSource:
     """One thread owns the socket; the others read figures and ask for the end. `rate` is events a
-    second, `batch_events` what one frame has, `window_bytes` the most it keeps unacknowledged."""
+    second, `batch_events` what one frame has, `window_bytes` the most it keeps unacknowledged. With
+    `says_when` each event has `made_at`, when it was made by the monotonic clock, so that its way
+    can be timed; the oracle is then not `exact`."""
 
     def __init__(self, context, endpoint, oracle, name, *, level="written", rate=500,
                  batch_events=5, window_bytes=256 << 10, source=None, count=None,
-                 tells_time=False):
+                 tells_time=False, says_when=False):
         self.name = name
         self.acked = 0            # batches
         self.events = 0           # drawn
@@ -48,7 +50,7 @@ class AckedSource:
         self._context, self._endpoint, self._oracle = context, endpoint, oracle
         self._level, self._rate, self._batch_events = level, rate, batch_events
         self._window_bytes, self._count = window_bytes, count
-        self._tells_time = tells_time
+        self._tells_time, self._says_when = tells_time, says_when
         self._under_way = collections.deque()
         self._bytes = 0
         self._sent = 0            # the newest batch that went out on this connection
@@ -184,11 +186,17 @@ class AckedSource:
     def _append(self, ids):
         self._number += 1
         taken_us = time.time_ns() // 1000 if self._tells_time else 0
-        frame = wire_frames.batch([self._oracle.message(id) for id in ids],
+        frame = wire_frames.batch([self._message(id) for id in ids],
                                   stamp=(self.source, self._number, taken_us))
         self.events += len(ids)
         self._bytes += len(frame)
         self._under_way.append(UnderWay(self._number, frame, ids))
+
+    def _message(self, id):
+        key, body = self._oracle.message(id)
+        if self._says_when:
+            body = body[:-1] + b', "made_at": %.6f}' % time.monotonic()
+        return key, body
 
     def _send(self, now):
         if not self._welcome:

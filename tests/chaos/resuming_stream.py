@@ -22,21 +22,22 @@ THE_BEGINNING = 1  # since_us of whoever wants all that is kept
 
 class ResumingStream:
     """One thread owns the socket. `pace_s` is how long it takes for each event, for one that is to
-    be slow; with `from_start` it asks for everything that is kept, not for what comes."""
+    be slow; with `from_start` it asks for everything that is kept, not for what comes. `lags` is told
+    (made_at, seconds on the way) of each event."""
 
     def __init__(self, context, endpoint, oracle, consumer, *, patterns=(), from_start=False,
-                 position=None, pace_s=0.0, credit=CREDIT_BYTES, **hello):
+                 position=None, pace_s=0.0, credit=CREDIT_BYTES, lags=None, **hello):
         self.consumer = consumer
         self.events = 0
         self.gaps = []            # (reason, first, last, count, epoch)
         self.byes = []            # (reason, text)
         self.welcomes = 0
-        self.lag_s = []           # of events with a `sent_at`
         self.failure = None
         self.position = position  # (epoch, sequence) of what comes next, or None: what is new
         self._from_start = from_start
         self._context, self._endpoint, self._oracle = context, endpoint, oracle
         self._patterns, self._pace_s, self._credit, self._hello = patterns, pace_s, credit, hello
+        self._lags = lags
         self._client = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"stream {consumer}", daemon=True)
@@ -131,7 +132,10 @@ class ResumingStream:
     def _on_batch(self, frame):
         epoch, events = wire_frames.events_in(frame)
         for sequence, _, body in events:
-            self._oracle.deliver(self.consumer, json.loads(body), sequence, epoch)
+            event = json.loads(body)
+            self._oracle.deliver(self.consumer, event, sequence, epoch)
+            if self._lags is not None:
+                self._lags.add(event["made_at"], self._heard - event["made_at"])
             self.events += 1
             self.position = epoch, sequence + 1
             if self._pace_s:

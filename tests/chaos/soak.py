@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Faults for as long as one likes: `./dev soak --minutes N`. Sidecars, a central, a subscriber and
-the oracle, a fault every half minute; at the end a report of what happened, how long each recovery
-took, and whether anything was lost or grew. In the first half relays die, too; in the second they
-live on, so that one sees whether they grow."""
+the oracle, a fault every half minute, and after each a round of hostile peers at the central; at
+the end a report of what happened, how long each recovery took, what honest peers noticed, and
+whether anything was lost or grew. In the first half relays die, too; in the second they live on, so
+that one sees whether they grow."""
 import argparse
 import json
 import os
@@ -21,6 +22,7 @@ import zmq  # noqa: E402
 import wire_frames  # noqa: E402  needs tests/system on the path
 from soak_faults import Faults  # noqa: E402
 from soak_fleet import Fleet  # noqa: E402
+from soak_hostile import Findings, Rounds  # noqa: E402
 from soak_report import Sample, report  # noqa: E402
 from write_faults import library  # noqa: E402
 
@@ -33,6 +35,8 @@ def arguments():
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--rate", type=float, default=400, help="events a second, in all")
     parser.add_argument("--every", type=float, default=30, help="seconds between faults")
+    parser.add_argument("--hostile", type=float, default=20,
+                        help="seconds of hostile peers after each fault; 0: none")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--report", type=pathlib.Path, default=pathlib.Path("build/soak.md"))
     return parser.parse_args()
@@ -72,7 +76,17 @@ class Sampler:
             sum(source.events for source in self._fleet.sources), self._fleet.stream.events)
 
 
-def run(fleet, options, chance, began):
+def happen(fleet, fault, name, began):
+    at = time.monotonic() - began
+    hits = fault()
+    healed = time.monotonic()
+    fleet.await_recovery(RECOVERY_S)
+    recovery = time.monotonic() - healed
+    print(f"{at:6.0f} s  {name:16} hits {hits}, well again after {recovery:.1f} s", flush=True)
+    return name, at, hits, recovery
+
+
+def run(fleet, options, chance, began, rounds):
     """The faults of the run: (name, at, hits, seconds that the recovery took)."""
     done, over = [], threading.Event()
     faults = Faults(fleet, chance, over.wait)
@@ -82,13 +96,9 @@ def run(fleet, options, chance, began):
     while next_at < end:
         over.wait(max(0, next_at - time.monotonic()))
         fault = faults.draw(deadly=time.monotonic() < half)
-        at = time.monotonic() - began
-        hits = fault()
-        healed = time.monotonic()
-        fleet.await_recovery(RECOVERY_S)
-        done.append((fault.__name__, at, hits, time.monotonic() - healed))
-        print(f"{at:6.0f} s  {fault.__name__:16} hits {hits}, well again after "
-              f"{done[-1][3]:.1f} s", flush=True)
+        done.append(happen(fleet, fault, fault.__name__, began))
+        if options.hostile and time.monotonic() + 2 * options.hostile < end:
+            done.append(happen(fleet, rounds.run, "hostile_peers", began))
         next_at = max(next_at + options.every, time.monotonic() + options.every / 4)
     over.wait(max(0, end - time.monotonic()))
     return done
@@ -105,8 +115,9 @@ def main():
         began = time.monotonic()
         fleet = Fleet(folder, context, library(folder), options.rate, seed)
         sampler, done, failure = Sampler(fleet, began), [], None
+        rounds = Rounds(fleet, context, time.sleep, options.hostile)
         try:
-            done = run(fleet, options, random.Random(seed), began)
+            done = run(fleet, options, random.Random(seed), began, rounds)
             sampler.stop()
             fleet.finish(RECOVERY_S)
         except (AssertionError, RuntimeError) as said:
@@ -117,7 +128,10 @@ def main():
             verdict = fleet.oracle.verdict()
             resent = sum(source.resent for source in fleet.sources)
             fleet.end()
-        text = report(options, seed, done, sampler.samples, verdict, resent, failure)
+        findings = Findings(rounds, fleet.lags, sampler.samples) if rounds.hostile else None
+        if findings is not None and findings.wrong and failure is None:
+            failure = "; ".join(findings.wrong)
+        text = report(options, seed, done, sampler.samples, verdict, resent, failure, findings)
         options.report.parent.mkdir(parents=True, exist_ok=True)
         options.report.write_text(text)
         print(text)

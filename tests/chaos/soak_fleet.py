@@ -6,15 +6,20 @@ import signal
 from acked_source import AckedSource
 from fault_proxy import FaultProxy
 from lives import Lives
-from oracle import Oracle
+from oracle import TYPES, Oracle
 from relay_process import Relay
 from resuming_stream import ResumingStream
+from soak_hostile import Lags
 from waiting import until
 from write_faults import WriteFaults
 
 SOURCES_PER_SIDECAR = 2
+KEYS = tuple(each.replace("-", ".") for each in TYPES)
 SETTINGS = {"spool.bytes_max": "64MiB", "spool.segment_bytes": "1MiB",
             "spool.sync_interval": "200ms", "stream.retention_bytes": "8MiB"}
+# What hostile peers may spend there. An operator's numbers, each with a default that is larger: how
+# long `block` may hold everything up is a promise to those who use it, not a fault.
+CENTRAL = {"pipeline.block_budget": "500ms", "stream.taps_bytes_max": "128MiB"}
 
 
 class Fleet:
@@ -22,20 +27,22 @@ class Fleet:
 
     def __init__(self, folder, context, library, rate, seed):
         self.folder, self._library, self._seed = folder, library, seed
-        self.oracle = Oracle(seed=seed)
-        self.oracle.consumer("all")
+        # Events say when they were made, and not all that the central carries is the oracle's.
+        self.oracle = Oracle(seed=seed, exact=False)
+        self.oracle.consumer("all", TYPES)
+        self.lags = Lags()
         self._places, self._proxies, self._relays = itertools.count(), [], []
         self.disks = {}
-        self.central = self._lives("central")
+        self.central = self._lives("central", **CENTRAL)
         self.sidecars = [self._lives(f"sidecar{n}", **{
             "upstream.connect": self.central.acked.endpoint, "upstream.name": f"sidecar{n}"})
             for n in range(2)]
         self.stream = ResumingStream(context, self.central.stream.endpoint, self.oracle,
-                                     "all").start()
+                                     "all", patterns=KEYS, lags=self.lags).start()
         names = [(sidecar, f"s{n}.{m}") for n, sidecar in enumerate(self.sidecars)
                  for m in range(SOURCES_PER_SIDECAR)]
         self.sources = [AckedSource(context, sidecar.acked.endpoint, self.oracle, name,
-                                    rate=rate / len(names)).start() for sidecar, name in names]
+                                    rate=rate / len(names), says_when=True).start() for sidecar, name in names]
 
     def named(self):
         """(name, lives) of every relay."""

@@ -57,14 +57,14 @@ def rates(samples):
     return ((last.drawn - first.drawn) / seconds, (last.delivered - first.delivered) / seconds)
 
 
-def report(options, seed, done, samples, verdict, resent, failure):
+def report(options, seed, done, samples, verdict, resent, failure, findings):
     figures = verdict.figures
     drawn, delivered = rates(samples) if samples else (0, 0)
     lines = [
         "# Soak", "",
         textwrap.fill(
             f"`./dev soak --minutes {options.minutes:g} --rate {options.rate:g} --every "
-            f"{options.every:g} --seed {seed}`: four acked sources, two sidecars with spools, a "
+            f"{options.every:g} --hostile {options.hostile:g} --seed {seed}`: four acked sources, two sidecars with spools, a "
             f"central with a spool and a stream subscriber that resumes. {drawn:.0f} events/s were "
             f"sent and {delivered:.0f}/s arrived. Relays are killed in the first half and live "
             "through the second.", 118, break_on_hyphens=False), "",
@@ -81,7 +81,10 @@ def report(options, seed, done, samples, verdict, resent, failure):
         "|---|---:|---:|---:|---:|"]
     lines += [of_fault(name, done) for name in sorted({each[0] for each in done})]
     lines += ["", "Recovery is from the end of the fault until every source is acknowledged more "
-              "and the subscriber is up to date.", "",
+              "and the subscriber is up to date.", ""]
+    if findings is not None:
+        lines += [*findings.lines(), ""]
+    lines += [
               "| relay | RSS least MiB | RSS most MiB | RSS slope MiB/h when warm | descriptors | "
               "spool most MiB |", "|---|---:|---:|---:|---:|---:|"]
     lines += [of_relay(name, samples) for name in sorted({each.relay for each in samples})]

@@ -1,9 +1,14 @@
 #include "relay/client/outbox.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "relay/client/receiver.h"
+#include "relay/codec/batch_codec.h"
+#include "relay/codec/batch_split.h"
+#include "tests/doubles/batches.h"
 #include "tests/doubles/running_node.h"
+#include "tests/doubles/sockets.h"
 
 namespace xylem {
 namespace {
@@ -57,6 +62,40 @@ TEST_F(LonelyOutbox, SaysAtStopWhatItLeavesBehind) {
   ASSERT_TRUE(runner_.wait_finished(outbox_, clock_.now() + std::chrono::seconds(5)));
   EXPECT_EQ(runner_.left_behind(outbox_), 3u);
   EXPECT_EQ(outbox_.figures().dropped, 3u);
+}
+
+// Nobody tells an outbox what its relay takes.
+TEST(Outbox, SendsWhatARelayOfTheLowestLimitsTakes) {
+  testing::TempDir folder;
+  const SystemClock clock;
+  Context context;
+  Socket relay(context, SocketKind::pull, {});
+  const Address bound = relay.bind(folder.ipc("push")).value();
+  Outbox outbox({.relay = bound, .waiting_bytes_max = 64 << 20, .event_bytes_max = 200 << 10},
+                context);
+  AgentRunner runner("outbox", {&outbox}, clock);
+  outbox.use_bell(runner.doorbell());
+  ASSERT_TRUE(runner.start());
+  const std::size_t pads[] = {10, 3000, 15'000, 30'000, 64'000, 100'000, 199'000};
+  constexpr std::uint64_t kEvents = 700;
+  for (std::uint64_t n = 0; n < kEvents; ++n) {
+    const std::string pad(n < 500 ? 3000 : pads[n % std::size(pads)], 'x');
+    const std::string unlike = n % 2 == 0 ? "" : ",\"l" + std::to_string(n) + "\":[]";
+    ASSERT_TRUE(outbox.put(
+        "a", fmt::format(R"({{"type":"a","n":{},"pad":"{}"{}}})", n, pad, unlike), 0, false));
+  }
+  outbox.wake();
+  std::uint64_t events = 0;
+  while (events < kEvents) {
+    Frame frame;
+    ASSERT_TRUE(testing::receive_soon(relay, frame));
+    const auto batch = read_batch(frame.bytes(), SourceLimits{}).value();
+    EXPECT_TRUE(batch->size() == 1 || fits(*batch, kFrameTakenEverywhere))
+        << batch->size() << " events in " << frame.bytes().size() << " bytes";
+    events += batch->size();
+  }
+  runner.request_stop(outbox, clock.now());
+  ASSERT_TRUE(runner.wait_finished(outbox, clock.now() + std::chrono::seconds(5)));
 }
 
 TEST(Outbox, MarksWhatItSendsAsReplayedIfToldTo) {

@@ -64,6 +64,33 @@ TEST_F(BatchBuilderTest, GoesBackToAMark) {
   EXPECT_EQ(finished(), "a=1 a=3 ");
 }
 
+TEST_F(BatchBuilderTest, HasNoKeyOfWhatWasTakenBack) {
+  testing::Chance chance(7);
+  for (int round = 0; round < 20; ++round) {
+    std::string expected;
+    std::size_t kept = 0;
+    for (int step = 0; step < 40; ++step) {
+      const auto mark = builder.mark();
+      const bool keep = chance.one_in(3);
+      for (std::size_t left = chance.between(1, 30); left > 0; --left) {
+        const std::string key = "k" + std::to_string(chance.below(2 * kEventsPerBatchMax));
+        if (!builder.has_room(1)) break;
+        event(key, "1");
+        if (keep) expected += key + "=1 ";
+      }
+      if (!keep) builder.rewind(mark);
+    }
+    if (builder.empty()) continue;
+    const auto batch = builder.finish();
+    EXPECT_EQ(testing::said(*batch), expected);
+    for (const BatchKey& key : batch->keys()) {
+      ASSERT_NE(key.events, 0u) << key.text;
+      ++kept;
+    }
+    EXPECT_GT(kept, 1u) << "the premise";
+  }
+}
+
 TEST_F(BatchBuilderTest, IsFullOnceReadersHaveToHoldMuch) {
   const std::uint16_t a = builder.key_index("a");
   builder.add_shaped(a, 4, 0, static_cast<std::uint16_t>(builder.add_shape("x") + 1), 3999);

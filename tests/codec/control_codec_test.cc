@@ -94,6 +94,14 @@ TEST(ControlCodec, CarriesAnAck) {
   EXPECT_EQ(ack.missing, BatchNumber{19});
 }
 
+TEST(ControlCodec, CarriesWhereARelaysEventsGo) {
+  RelayChain relays;
+  relays.add(RelayId{UINT64_MAX});
+  relays.add(RelayId{5});
+  EXPECT_EQ(sent_and_read(Ack{77, {18}, {0}, relays}).relays, relays);
+  EXPECT_EQ(sent_and_read(SourceWelcome{1, 77, {16}, 8, 9, 10, relays}).relays, relays);
+}
+
 TEST(ControlCodec, AckLevelsHaveTheNamesOfTheConfiguration) {
   EXPECT_EQ(parse_ack_level("synced").value(), AckLevel::synced);
   EXPECT_EQ(parse_ack_level("written").value(), AckLevel::written);

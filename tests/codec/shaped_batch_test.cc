@@ -141,6 +141,18 @@ TEST(ShapedBatch, NamesTheEventsAboveTheLimit) {
   EXPECT_EQ(check.too_large()[0].bytes, 38u);
 }
 
+// Two relays in a row may allow events of different sizes; what one writes, the other reads.
+TEST(ShapedBatch, NamesTheEventsWhoseShapeAloneIsAboveTheLimit) {
+  const std::string large = R"({"type":"t-u",")" + std::string(8000, 'x') + "\":\x02}";
+  const auto batch = batch_of(large, {"\x01\0\0\0\x01"
+                                      "7"sv});
+  for (const std::size_t limit : {std::size_t{1024}, large.size() - 1, large.size()}) {
+    ShapeCheck check({.event_bytes_max = limit});
+    EXPECT_EQ(check.refusal_of(*batch), std::nullopt) << limit;
+    EXPECT_EQ(check.too_large().size(), limit < large.size() ? 1u : 0u);
+  }
+}
+
 TEST(ShapedBatch, IsRefusedIfItWouldBecomeTooMuch) {
   SourceLimits limits;
   limits.message_bytes_max = 36;

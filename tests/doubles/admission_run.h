@@ -43,6 +43,7 @@ class AdmissionRun final : Admission::Refused, Admission::Outlet {
     for (std::size_t left = chance_.between(1, 6); left > 0; --left) {
       if (chance_.one_in(2)) {
         const Bytes frame = grammar.frame();
+        if (fault_.empty()) fault_ = fault_of_verdict(frame);
         admission_.admit_batch(Exact(frame).span());
       } else {
         const auto [key, body] = grammar.message();
@@ -64,7 +65,9 @@ class AdmissionRun final : Admission::Refused, Admission::Outlet {
     const std::size_t messages[] = {4096, 20'000, 70'000, std::size_t{1} << 20};
     const std::size_t message = messages[chance.below(chance.one_in(8) ? 4 : 3)];
     const std::size_t most = message - kFrameBytesBesideAnEvent;
-    return {message, chance.one_in(2) ? most : std::min<std::size_t>(most, 3000)};
+    const std::size_t events[] = {most, most, 3000, kShapedBytesMax / 2 + chance.below(9),
+                                  kShapedBytesMax - 4 + chance.below(9)};
+    return {message, std::min(most, events[chance.below(std::size(events))])};
   }
   Admission::Options options() {
     return {limits_, chance_.one_in(2) ? limits_.message_bytes_max / 4 : std::size_t{256} << 10};
@@ -77,7 +80,22 @@ class AdmissionRun final : Admission::Refused, Admission::Outlet {
     if (fault_.empty()) fault_ = fault_of(*batch);
   }
 
+  // How large an event may be never decides about its frame.
+  std::string fault_of_verdict(const Bytes& frame) {
+    const auto batch = read_batch(Exact(frame).span(), limits_);
+    if (!batch || !(*batch)->is_shaped()) return "";
+    SourceLimits wide = limits_;
+    wide.event_bytes_max = std::max(wide.event_bytes_max, kShapedBytesMax);
+    ShapeCheck check(limits_);
+    ShapeCheck wide_check(wide);
+    if (check.refusal_of(**batch) == wide_check.refusal_of(**batch)) return "";
+    return "a frame that is refused for one of its events";
+  }
+
   std::string fault_of(const Batch& batch) {
+    for (const BatchKey& key : batch.keys()) {
+      if (key.events == 0) return "a key that no event has";
+    }
     if (const std::string why = why_not_taken(batch, limits_); !why.empty()) return why;
     if (const std::string why = fault_of_thinned(batch); !why.empty()) return why;
     return fault_of_split(batch);

@@ -107,7 +107,8 @@ class ControlRun final : AckedLink::Store {
   }
   void tell_sources(const SourceHello& hello, Instant now) {
     const std::string peer(1, static_cast<char>('a' + chance_.below(3)));
-    const auto welcome = sources_.on_hello(peer, hello, now);
+    const auto welcome =
+        sources_.on_hello({peer, "10.0.0." + std::to_string(chance_.below(3))}, hello, now);
     if (!welcome) return;
     grammar_.heard(welcome->session);
     grammar_.heard(welcome->acked.value);

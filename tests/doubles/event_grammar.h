@@ -101,17 +101,19 @@ class EventGrammar {
   };
 
   // A length at which something happens: of LEB128, of copies by sixteen, of a limit.
-  std::size_t length() {
+  std::size_t length() { return chance_.one_in(8) ? edge() : chance_.below(40); }
+
+  std::size_t edge() {
     const std::size_t edges[] = {0,
                                  1,
                                  16,
                                  64,
                                  128,
+                                 kShapedBytesMax / 2,
                                  kShapedBytesMax,
                                  limits_.event_bytes_max,
                                  limits_.message_bytes_max / 2,
                                  limits_.message_bytes_max};
-    if (!chance_.one_in(8)) return chance_.below(40);
     const std::size_t edge = edges[chance_.below(std::size(edges))];
     return edge + chance_.below(5) - std::min<std::size_t>(edge, 2);
   }
@@ -170,7 +172,7 @@ class EventGrammar {
       kind.slots.push_back(string ? SlotKind::string : SlotKind::scalar);
       text += ",\"f" + std::to_string(left) + (string ? "\":\"\x01\"" : "\":\x02");
     }
-    if (chance_.one_in(60)) text += ",\"pad\":\"" + std::string(length(), 'p') + "\"";
+    if (chance_.one_in(20)) text += ",\"pad\":\"" + std::string(edge(), 'p') + "\"";
     layout.shapes.push_back(text + (chance_.one_in(90) ? "" : "}"));
     kind.shape = static_cast<std::uint16_t>(layout.shapes.size());
   }

@@ -109,6 +109,7 @@ class SimulatedDisk::Mounted final : public Disk {
 
   Result<std::unique_ptr<File>> create(const std::string& name) override {
     if (disk_.names_.contains(name)) return fail(ErrorCode::io, name + ": File exists");
+    if (disk_.faults_.gone) return broken("the folder was removed");
     if (refuses()) return broken("cannot create");
     disk_.names_[name] = std::make_shared<Inode>();
     disk_.changed_names();
@@ -147,6 +148,9 @@ class SimulatedDisk::Mounted final : public Disk {
     disk_.stable_names_ = disk_.names_;
     disk_.changes_.clear();
     return {};
+  }
+  Result<void> in_place() override {
+    return disk_.faults_.gone ? Result<void>(broken("the folder was removed")) : Result<void>();
   }
   Result<Room> room() override {
     const std::uint64_t limit = disk_.limit_bytes();
@@ -197,7 +201,7 @@ void SimulatedDisk::write_back(Inode& file) {
 }
 
 bool SimulatedDisk::sync_fails() {
-  const bool fail_it = syncs_to_fail_ != 0 || fails(faults_.sync_one_in);
+  const bool fail_it = faults_.gone || syncs_to_fail_ != 0 || fails(faults_.sync_one_in);
   if (syncs_to_fail_ != 0) --syncs_to_fail_;
   counts_.failed_syncs += fail_it;
   counts_.syncs += !fail_it;

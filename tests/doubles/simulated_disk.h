@@ -39,6 +39,8 @@ class SimulatedDisk {
     std::uint64_t others_bytes = 0;  // of them, what others have taken
     // Says that it has synced, and has not.
     bool lies = false;
+    // Its folder was removed: nothing can be made there, nor is anything synced.
+    bool gone = false;
   };
   struct Counts {
     std::uint64_t writes = 0;

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/doubles/running_node.h"
 #include "tests/doubles/sockets.h"
 
@@ -196,6 +198,67 @@ TEST_F(UpstreamTest, MovesTheWorkersOfOneThatIsAwayAndBack) {
   ASSERT_TRUE(delivered(relay, 300));
   EXPECT_GT(taken_in(*b), 0);
   EXPECT_TRUE(ledger(relay).balances());
+}
+
+// Relays whose events would come back to them.
+class UpstreamLoopTest : public UpstreamTest {
+ protected:
+  Config member(const std::string& name, const std::string& upstream) {
+    Config config = central(name);
+    config.upstream.name = name;
+    config.upstream.connect = {folder.ipc(upstream)};
+    return config;
+  }
+  static bool is_ready(RunningNode& relay) {
+    for (const Check& check : relay.node().readiness()) {
+      if (check.required && !check.passed) return false;
+    }
+    return true;
+  }
+  [[nodiscard]] bool finds_loop(const std::vector<RunningNode*>& relays) {
+    return soon([&] {
+      return std::any_of(relays.begin(), relays.end(), [](RunningNode* relay) {
+        return relay->sampled(Metric::upstream_loop) == 1 && !is_ready(*relay);
+      });
+    });
+  }
+};
+
+TEST_F(UpstreamLoopTest, SendsNothingToItself) {
+  RunningNode relay(member("a", "a"));
+  ASSERT_TRUE(finds_loop({&relay}));
+  send(relay, 1, 20);
+  EXPECT_TRUE(soon([&] { return ledger(relay).held == 20; }));
+  EXPECT_EQ(taken_in(relay), 20);
+}
+
+TEST_F(UpstreamLoopTest, OfTwoRelaysUpstreamOfEachOtherEndsAtOneOfThem) {
+  RunningNode a(member("a", "b"));
+  RunningNode b(member("b", "a"));
+  ASSERT_TRUE(finds_loop({&a, &b}));
+  send(a, 1, 20);
+  const Instant later = clock.now() + std::chrono::milliseconds(300);
+  ASSERT_TRUE(soon([&] { return clock.now() > later; }));
+  EXPECT_LE(taken_in(a), 40);
+  EXPECT_LE(taken_in(b), 20);
+}
+
+TEST_F(UpstreamLoopTest, OfThreeRelaysIsFoundThoughNoneKnowsItsUpstreamsUpstream) {
+  RunningNode a(member("a", "b"));
+  RunningNode b(member("b", "c"));
+  RunningNode c(member("c", "a"));
+  EXPECT_TRUE(finds_loop({&a, &b, &c}));
+}
+
+TEST_F(UpstreamLoopTest, TwoRelaysThatSendToTheSameOneAreNone) {
+  RunningNode up(central("up"));
+  RunningNode a(member("a", "up"));
+  RunningNode b(member("b", "up"));
+  accepted = 0;
+  send(a, 1, 20);
+  ASSERT_TRUE(delivered(a, 20));
+  EXPECT_EQ(a.sampled(Metric::upstream_loop) + b.sampled(Metric::upstream_loop), 0);
+  EXPECT_TRUE(is_ready(a));
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "relay/codec/batch_codec.h"
+
 #include "tests/doubles/batches.h"
 #include "tests/doubles/manual_clock.h"
 #include "tests/doubles/sockets.h"
@@ -236,6 +238,48 @@ TEST_F(AckedIngestTest, ABatchWithoutAGoodEventIsAcknowledgedNevertheless) {
   hello(AckLevel::written);
   send_batch(1, testing::batch_of({{"task.sent", R"({"type":"other"})"}}));
   EXPECT_EQ(answer(), "ack 1");
+}
+
+// They go into no ring that could be full, so nothing else would bound them.
+TEST_F(AckedIngestTest, BatchesWithoutEventsTakeNoPlaceWhileADiskHangs) {
+  hello(AckLevel::synced);
+  send_event(1);
+  take_in(2);
+  EXPECT_EQ(stamp_all(), "1:1 ");
+  for (std::uint64_t number = 2; number <= 100; ++number) {
+    send_batch(number, write_batch({{}, {}, ""}));
+    take_in(static_cast<double>(number) + 1);
+  }
+  EXPECT_EQ(sampled(Metric::acked_pending), 1);
+  EXPECT_EQ(sampled(Metric::acked_batches), 0) << "one before them is not there yet";
+  log.show({1}, {1});
+  EXPECT_EQ(answer(), "ack 100");
+  EXPECT_EQ(sampled(Metric::acked_batches), 100);
+  send_batch(101, write_batch({{}, {}, ""}));
+  EXPECT_EQ(answer(), "ack 101") << "nothing is before it";
+}
+
+TEST_F(AckedIngestTest, HellosTakeNoPlaceWhileADiskHangs) {
+  hello(AckLevel::synced);
+  send_event(1);
+  take_in(2);
+  EXPECT_EQ(stamp_all(), "1:1 ");
+  for (std::uint64_t number = 2; number <= 20; ++number) {
+    send_batch(number, write_batch({{}, {}, ""}));
+    send(SourceHello{kAckedProtocol, "us", kUs, {1}, AckLevel::synced});
+    EXPECT_EQ(answer(), "welcome after 0");
+  }
+  EXPECT_EQ(sampled(Metric::acked_pending), 1);
+  log.show({1}, {1});
+  EXPECT_EQ(answer(), "ack 20");
+}
+
+TEST_F(AckedIngestTest, CountsTheEventsOfWhatItRefuses) {
+  hello(AckLevel::received);
+  send_batch(1, testing::batch_of({{"task.sent", R"({"type":"task-sent"})"},
+                                   {"task.sent", R"({"type":"other"})"}}));
+  take_in(2);
+  EXPECT_EQ(sampled(Metric::source_refused_events), 1);
 }
 
 TEST_F(AckedIngestTest, KnowsASourceOverConnectionsAndOverItsOwnRestart) {

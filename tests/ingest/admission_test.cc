@@ -125,6 +125,17 @@ TEST_F(AdmissionTest, KeepsNothingOfAListWhoseEveryEventIsRefused) {
   EXPECT_EQ(batches[0]->bodies(), event("a"));
 }
 
+TEST_F(AdmissionTest, KeepsNoKeyOfAListThatIsRefusedAsAWhole) {
+  const std::string known = R"({"type":"a","n":1},{"type":"b","n":1})";
+  json("", "[" + known + "]");
+  admission->flush();
+  batches.clear();
+  json("", "[" + known + "x");
+  json("", event("c"));
+  EXPECT_EQ(admitted(), "c={\"type\":\"c\"} ");
+  EXPECT_EQ(batches[0]->keys().size(), 1u);
+}
+
 TEST_F(AdmissionTest, RefusesATextAsAWhole) {
   json("a", "{");
   json("b", "\xff");
@@ -346,6 +357,16 @@ std::unique_ptr<Batch> swelling() {
   const std::vector<std::string_view> keys{"a"};
   const std::vector<std::string_view> shapes(texts.begin(), texts.end());
   return write_batch({keys, entries, bodies, shapes});
+}
+
+TEST_F(AdmissionTest, SaysThatItIsTheJsonThatIsTooLargeAndCountsTheEvents) {
+  make({.limits = {.message_bytes_max = 800'000, .event_bytes_max = 64 << 10}});
+  const auto batch = swelling();
+  ASSERT_LT(batch->frame().size(), 800'000u) << "the premise";
+  admission->admit_batch(batch->frame());
+  EXPECT_EQ(refused, "message_too_large  ");
+  EXPECT_EQ(expected, "a batch of at most 6400000 bytes of JSON (8 times push.message_bytes_max)");
+  EXPECT_EQ(admission->figures().refused_events, 4001u);
 }
 
 TEST_F(AdmissionTest, MakesOneFrameOfAFrameThatWouldSwell) {

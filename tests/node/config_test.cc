@@ -164,6 +164,41 @@ TEST_F(ConfigTest, HoldsTheBridgesAgainstTheRest) {
             std::string::npos);
 }
 
+TEST_F(ConfigTest, TakesNoNameThatABrokerCannotHave) {
+  const std::string broker = "[amqp]\nurl = 'amqp://localhost'\n[amqp_source]\n";
+  const auto said = [&](const std::string& source) { return problems_of(broker + source + "\n"); };
+  const std::string long_name(256, 'n');
+  const auto expect = [](const std::string& problems, const char* what) {
+    EXPECT_NE(problems.find(what), std::string::npos) << problems;
+  };
+  expect(said("exchange = '" + long_name + "'"), "amqp_source.exchange: is 256 bytes long; AMQP");
+  expect(said("exchange = 'e'\nqueue = '" + long_name + "'"), "amqp_source.queue: is 256 bytes");
+  expect(said("exchange = '" + long_name.substr(2) + "'"), "nnn' is 260 bytes long");
+  EXPECT_EQ(said("exchange = '" + long_name.substr(7) + "'"), "");
+  expect(said("exchange = 'e'\npatterns = ['" + long_name + "']"), "is longer than 245 bytes");
+  expect(said("exchange = \"a\\nb\""), "has a line end or another control character in it");
+  expect(said("exchange = 'e'\npatterns = []"), "has no pattern; [\"#\"] is everything");
+  for (const char* control : {"celery.pidbox", "reply.celery.pidbox"}) {
+    expect(said(std::string("exchange = '") + control + "'"), "Celery's remote control");
+    expect(problems_of(std::string("[amqp]\nurl = 'amqp://h'\n[amqp_sink]\nexchange = '") +
+                       control + "'\n"),
+           "Celery's remote control");
+  }
+  sources_.assignments = {"amqp_sink.queue=a\xff"};
+  expect(problems_of(""), "is not UTF-8");
+}
+
+TEST_F(ConfigTest, WritesTomlWhateverIsInAText) {
+  sources_.assignments = {"spool.directory=/tmp/a\nb\"c\\d\x1b"};
+  const auto config = load("");
+  ASSERT_TRUE(config);
+  const std::string toml = effective_toml(*config);
+  sources_ = {};
+  const auto again = load(toml);
+  ASSERT_TRUE(again) << text_of(again.error()) << toml;
+  EXPECT_EQ(again->spool_directory, config->spool_directory);
+}
+
 TEST_F(ConfigTest, KeepsABrokersPasswordToItself) {
   sources_.environment = {"XYLEM_AMQP_URL=amqp://me:secret@localhost"};
   const auto config = load("");

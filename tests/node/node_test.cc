@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "tests/doubles/log_on_disk.h"
 #include "tests/doubles/running_node.h"
+#include "tests/doubles/sockets.h"
 
 namespace xylem {
 namespace {
@@ -42,6 +44,43 @@ TEST(Node, SaysWhichAddressIsInUseAndLeavesNothingRunning) {
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code, ErrorCode::address_in_use);
   EXPECT_NE(started.error().message.find(first.push().text()), std::string::npos);
+}
+
+TEST(Node, SaysThatTheTimesItStoresAreAheadOfTheClock) {
+  testing::TempDir folder;
+  for (const bool spooling : {false, true}) {
+    Config config;
+    if (spooling) config.spool_directory = folder.path() + "/spool";
+    RunningNode relay(config);
+    const auto check = [&relay] {
+      const std::vector<Check> checks = relay.node().readiness();
+      return *std::find_if(checks.begin(), checks.end(), [](const Check& one) {
+        return one.name == "stored times keep to the clock";
+      });
+    };
+    EXPECT_TRUE(check().passed);
+    EXPECT_LT(relay.sampled(Metric::clock_ahead), 1);
+    relay.set_wall(std::chrono::seconds(-50));
+    EXPECT_TRUE(check().passed) << "clocks are set by so much";
+    relay.set_wall(std::chrono::seconds(-50));
+    EXPECT_FALSE(check().passed);
+    EXPECT_FALSE(check().required) << "it does its work";
+    EXPECT_NE(check().why.find(spooling ? "xylem spool drop" : "restart"), std::string::npos);
+    EXPECT_NEAR(relay.sampled(Metric::clock_ahead), 100, 5);
+  }
+}
+
+TEST(Node, SaysAtItsStartThatTheLogIsAheadOfTheClock) {
+  testing::LogOnDisk log;
+  log.now_us = SystemClock().wall_us() + 7'200'000'000;
+  log.open();
+  ASSERT_EQ(log.append(3), LogWriter::Outcome::written);
+  log.finish();
+  Config config;
+  config.spool_directory = log.folder.path();
+  RunningNode relay(config);
+  EXPECT_NEAR(relay.sampled(Metric::clock_ahead), 7200, 60);
+  EXPECT_FALSE(all_pass(relay.node().readiness()));
 }
 
 TEST(Node, ReloadsWhatCanChange) {

@@ -57,6 +57,26 @@ TEST_F(TapSetTest, SharesOneThinnedCopyAmongTapsWithTheSameFilter) {
   EXPECT_EQ(testing::sequences(*held(one)), (std::vector<std::uint64_t>{1, 3}));
 }
 
+TEST_F(TapSetTest, SharesOneThinnedCopyAmongFiltersThatMatchTheSame) {
+  const Tap& one = add({"task.sent", "nobody.1"});
+  const Tap& other = add({"task.sent", "nobody.2"});
+  const Tap& failed = add({"task.failed"});
+  EXPECT_EQ(set.distinct_filters(), 3u);
+  set.offer(batch);
+  ASSERT_NE(held(one), nullptr);
+  EXPECT_EQ(held(one), held(other));
+  EXPECT_EQ(testing::said(*held(failed)), "task.failed=2 ");
+}
+
+TEST_F(TapSetTest, CountsCopiesIntoWhatAnOfferCosts) {
+  const BatchRef large = stamped(batch_of({{"a", std::string(100'000, 'x')}, {"b", ""}}), 1);
+  add({"a", "nobody.1"});
+  const std::size_t of_one = set.offer(large);
+  EXPECT_GT(of_one, 20'000u);
+  add({"a", "nobody.2"});
+  EXPECT_LT(set.offer(large), of_one + 100) << "it is the same copy";
+}
+
 TEST_F(TapSetTest, KeepsFiltersApartThatAreNotTheSame) {
   const Tap& sent = add({"task.sent"});
   const Tap& failed = add({"task.failed"});
@@ -173,12 +193,12 @@ TEST_F(TapSetTest, LetsTheTapThatHoldsMostOverflowFirst) {
 // What is told to take no more is told again that it may.
 TEST_F(TapSetTest, TakesEventsAgainOnceThereIsRoomForAll) {
   TapSet bounded(20'000);
-  Tap tap({.overflow = Overflow::drop_newest}, &bounded.memory());
+  Tap tap({.overflow = Overflow::disconnect}, &bounded.memory());
   bounded.add(tap, TopicFilter::parse({}).value());
   std::uint64_t next = 1;
   while (!tap.full()) bounded.offer(stamped(batch_of("b", 1, 3000), next++));
-  bounded.offer(stamped(batch_of("b", 1, 3000), next++));
-  EXPECT_EQ(tap.ledger().dropped_total(), 1u);
+  EXPECT_TRUE(tap.is_squeezed());
+  EXPECT_GT(tap.ledger().held, 3u);
   while (!tap.empty()) tap.delivered();
   EXPECT_FALSE(tap.full());
   bounded.offer(stamped(batch_of("b", 1, 3000), next++));

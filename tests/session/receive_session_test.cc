@@ -98,6 +98,16 @@ TEST_F(ReceiveSessionTest, GrantsCreditOnceHalfOfTheWindowIsConsumed) {
   EXPECT_EQ(batch(4, 151), "credit 350") << "a frame larger than the window";
 }
 
+// A relay that allows less under way than half of the window waits for it.
+TEST_F(ReceiveSessionTest, GrantsWhatItConsumedAtEachHeartbeat) {
+  connected();
+  welcomed(1);
+  EXPECT_EQ(batch(1, 30), "");
+  EXPECT_EQ(idle(2s), "credit 130 ?");
+  EXPECT_EQ(batch(2, 49), "");
+  EXPECT_EQ(batch(3, 1), "credit 180") << "by halves, from there on";
+}
+
 TEST_F(ReceiveSessionTest, StartsItsCreditAnewOnEveryConnection) {
   connected();
   welcomed(1);
@@ -140,9 +150,9 @@ TEST_F(ReceiveSessionTest, TakesAnythingFromTheRelayForASignOfLife) {
   welcomed(1);
   EXPECT_EQ(idle(4s), "credit 100 ?, credit 100 ?");
   batch(1, 1);
-  EXPECT_EQ(idle(4s), "credit 100 ?, credit 100 ?");
+  EXPECT_EQ(idle(4s), "credit 101 ?, credit 101 ?");
   says(Alive{{7}, {2}});
-  EXPECT_EQ(idle(4s), "credit 100 ?, credit 100 ?");
+  EXPECT_EQ(idle(4s), "credit 101 ?, credit 101 ?");
 }
 
 // Stopped by a debugger, or busy with a batch: what the relay said meanwhile is still to be read.

@@ -49,11 +49,15 @@ struct RelayEnd {
     }
   }
   void send(Instant now, testing::SeededLink<Down>& down) {
-    for (; session && !tap.empty() && session->may_send(); tap.pop_front()) {
+    for (; session && !tap.empty() && may_send(); tap.pop_front()) {
       session->on_sent(tap.front().bytes);
       sent_bytes += tap.front().bytes;
       down.send(tap.front(), now);
     }
+  }
+  [[nodiscard]] bool may_send() const {
+    return session->may_send() &&
+           session->sent_bytes() < session->consumed_bytes() + under_way_bytes_max;
   }
   void on_connection_lost() {
     session.reset();
@@ -61,6 +65,7 @@ struct RelayEnd {
     sent_bytes = 0;
   }
 
+  std::uint64_t under_way_bytes_max = std::uint64_t{1} << 40;
   std::uint64_t next = 1;
   std::uint64_t sessions = 0;
   std::uint64_t sent_bytes = 0;  // on this connection
@@ -109,7 +114,7 @@ class StreamRun {
   void step() {
     now_ = now_ + 10ms;
     if (relay.next <= kEvents && chance_.one_in(2)) relay.produce(chance_);
-    if (relay.next <= kEvents && chance_.one_in(150)) lose_connection();
+    if (relay.next <= kEvents && chance_.one_in(losses_one_in)) lose_connection();
     while (auto control = up_.receive(now_)) relay.on_control(*control, now_, down_);
     relay.send(now_, down_);
     ASSERT_LE(relay.sent_bytes, subscriber.consumed_bytes + kWindowBytes + kFrameBytesMax);
@@ -133,6 +138,7 @@ class StreamRun {
   static constexpr std::uint64_t kEvents = 3000;
   RelayEnd relay;
   SubscriberEnd subscriber;
+  std::size_t losses_one_in = 150;
   std::size_t lost = 0;
   int connections = 0;
 
@@ -186,6 +192,22 @@ TEST(StreamSessions, AccountForEveryEventOverAConnectionThatEnds) {
   }
   EXPECT_GT(received, missed / 4) << "the premise: both were seen";
   EXPECT_GT(missed, 0u);
+}
+
+// Some relays go by what was granted, and allow less than that under way.
+TEST(StreamSessions, GoOnWithARelayThatAllowsLessThanHalfOfTheCredit) {
+  for (const std::uint64_t seed : testing::seeds(20)) {
+    SCOPED_TRACE(testing::named(seed));
+    StreamRun run(seed);
+    run.relay.under_way_bytes_max = kWindowBytes / 8;
+    run.losses_one_in = 100'000'000;
+    run.connect();
+    for (int steps = 0; !run.finished();) {
+      ASSERT_NO_FATAL_FAILURE(run.step());
+      ASSERT_LT(++steps, 400'000) << "nothing comes after " << run.subscriber.expected;
+    }
+    EXPECT_EQ(run.subscriber.received, run.relay.next - run.subscriber.begun);
+  }
 }
 
 }  // namespace

@@ -53,6 +53,15 @@ TEST_F(SubscriptionSessionTest, GivesWhatAHelloAsksForWithinTheLimits) {
   EXPECT_FALSE(session.filter().matches("worker.online"));
 }
 
+TEST_F(SubscriptionSessionTest, RefusesANameThatCouldBeTheRelaysOwn) {
+  for (const char* name : {"(gone)", "(others)", "(unnamed)"}) {
+    hello.name = name;
+    EXPECT_NE(refusal().find("in parentheses"), std::string::npos) << name;
+  }
+  hello.name = "dump (mine)";
+  EXPECT_EQ(refusal(), "");
+}
+
 TEST_F(SubscriptionSessionTest, RefusesAHelloThatAsksForTooMuch) {
   hello.tap_bytes_max = 5001;
   EXPECT_NE(refusal().find("tap_bytes_max of 5001 is above this relay's limit of 5000"),

@@ -86,6 +86,9 @@ Relay& World::add_relay(const std::string& name, const std::vector<std::string>&
   options.spool_agent.sync_interval = some(20, 1'000);
   options.stream_egress.retention.bytes_max = chance_.below(3) * (std::uint64_t{8} << 10);
   if (chance_.one_in(3)) options.history.bytes_max = 1;  // one helping at a time
+  // Mostly far below half of what subscribers grant at once.
+  options.stream_egress.pipes_bytes_max = chance_.between(1, 4) << 10;
+  options.stream_egress.pipe_bytes_min = chance_.between(1, 2'000);
   options.stream_egress.block_deadline = Duration(0);
   options.stream_egress.limits.heartbeat = std::chrono::seconds(1);
   options.stream_egress.limits.idle_timeout = some(3'000, 10'000);

@@ -5,8 +5,10 @@
 #include "relay/spool/disk.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <array>
+#include <filesystem>
 #include <fstream>
 
 #include "tests/doubles/bytes.h"
@@ -31,7 +33,9 @@ class DirectoryTest : public ::testing::Test {
     text.resize(got.value());
     return text;
   }
+  static std::string why_not(const Result<void>& done) { return done ? "" : done.error().message; }
   testing::TempDir folder;
+  const std::string spool = folder.path() + "/spool";
 };
 
 TEST_F(DirectoryTest, ReadsWhatWasWritten) {
@@ -118,6 +122,59 @@ TEST_F(DirectoryTest, TellsAFullDiskApart) {
   const auto bytes = bytes_of("x");
   const std::span<const std::byte> piece(bytes);
   EXPECT_EQ((*full)->write_at(0, {&piece, 1}).error().code, ErrorCode::no_space);
+}
+
+TEST_F(DirectoryTest, SyncsNoFileThatIsNoLongerWhereItWas) {
+  const auto disk = held();
+  const auto kept = disk->create("kept").value();
+  const auto gone = disk->create("gone").value();
+  const auto replaced = disk->create("replaced").value();
+  std::filesystem::remove(spool + "/gone");
+  std::filesystem::remove(spool + "/replaced");
+  std::ofstream(spool + "/replaced") << "another's";
+  EXPECT_TRUE(kept->sync());
+  for (File* file : {gone.get(), replaced.get()}) {
+    EXPECT_NE(why_not(file->sync()).find("it was removed or replaced"), std::string::npos);
+  }
+}
+
+TEST_F(DirectoryTest, SaysThatItIsNoLongerWhereItWas) {
+  const auto disk = held();
+  const auto file = disk->create("a").value();
+  EXPECT_EQ(why_not(disk->in_place()), "");
+  const auto expect_gone = [&](const char* how) {
+    const std::string words = "the folder " + spool + " was removed or replaced; restart the relay";
+    EXPECT_EQ(why_not(disk->in_place()), words) << how;
+    EXPECT_EQ(disk->create("b").error().message, words) << how;
+    EXPECT_FALSE(file->sync()) << how;
+  };
+  std::filesystem::rename(spool, spool + ".old");
+  expect_gone("moved");
+  std::filesystem::create_directory(spool);
+  expect_gone("replaced");
+  std::filesystem::remove(spool);
+  std::filesystem::rename(spool + ".old", spool);
+  EXPECT_EQ(why_not(disk->in_place()), "") << "put back";
+  EXPECT_TRUE(file->sync());
+  std::filesystem::remove_all(spool);
+  expect_gone("removed");
+}
+
+// A FIFO would keep whoever opens it waiting, a link lead anywhere.
+TEST_F(DirectoryTest, OpensNothingButFiles) {
+  const auto disk = held();
+  std::ofstream(folder.path() + "/outside") << "not ours";
+  ASSERT_EQ(::mkfifo((spool + "/fifo").c_str(), 0600), 0);
+  std::filesystem::create_directory(spool + "/folder");
+  std::filesystem::create_symlink("../outside", spool + "/link");
+  for (const char* name : {"fifo", "folder", "link"}) {
+    for (const Disk::Mode mode : {Disk::Mode::read, Disk::Mode::write}) {
+      const auto opened = disk->open(name, mode);
+      ASSERT_FALSE(opened) << name;
+      EXPECT_EQ(opened.error().code, ErrorCode::malformed) << name;
+      EXPECT_EQ(opened.error().message, spool + "/" + name + " is no file");
+    }
+  }
 }
 
 TEST_F(DirectoryTest, KnowsItsRoom) {

@@ -5,6 +5,7 @@
 #include "relay/spool/log_recovery.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstring>
 #include <filesystem>
@@ -30,6 +31,56 @@ TEST_F(LogRecoveryTest, OfNothingIsEmpty) {
   EXPECT_TRUE(found.segments.empty());
   EXPECT_EQ(found.next_ordinal, 1u);
   EXPECT_EQ(found.newest.value, 0u);
+}
+
+TEST_F(LogRecoveryTest, SetsAsideWhatOnlyHasASegmentsName) {
+  log.open();
+  static_cast<void>(log.append(3));
+  log.finish();
+  ASSERT_EQ(::mkfifo(log.path(2).c_str(), 0600), 0);
+  std::filesystem::create_directory(log.path(3));
+  std::filesystem::create_symlink(segment_name(1), log.path(4));
+  const RecoveredLog found = recovered();
+  ASSERT_EQ(found.segments.size(), 1u);
+  EXPECT_EQ(found.next_ordinal, 5u);
+  ASSERT_EQ(found.set_aside.size(), 3u);
+  for (const RecoveredLog::SetAside& aside : found.set_aside) {
+    EXPECT_NE(aside.name.find(".seg.quarantine"), std::string::npos);
+    EXPECT_NE(aside.why.find("is no file"), std::string::npos);
+  }
+  EXPECT_TRUE(std::filesystem::is_fifo(log.path(2) + ".quarantine"));
+}
+
+TEST_F(LogRecoveryTest, StopsWhereItIsAskedToAndLosesNothing) {
+  log.open();
+  log.fill(4);
+  const std::string all = log.read();
+  log.kill();
+  const std::vector<std::string> names = log.names();
+  for (int patience = 0; patience < 4; ++patience) {
+    auto disk = Directory::look(log.folder.path()).value();
+    int asked = 0;
+    const auto stopped = recover_log(*disk, [&] { return asked++ == patience; });
+    ASSERT_FALSE(stopped);
+    EXPECT_EQ(stopped.error().code, ErrorCode::refused);
+    EXPECT_EQ(asked, patience + 1);
+  }
+  EXPECT_EQ(log.names(), names);
+  log.open();
+  EXPECT_EQ(log.read(), all);
+}
+
+TEST_F(LogRecoveryTest, IsAskedToStopWithinASegmentToo) {
+  log.options.segment_bytes = 8 << 20;
+  log.options.bytes_max = 64 << 20;
+  log.open();
+  for (int i = 0; i < 500; ++i) ASSERT_EQ(log.append(100), LogWriter::Outcome::written);
+  ASSERT_GT(log.size(1), 2u << 20);
+  log.kill();
+  auto disk = Directory::look(log.folder.path()).value();
+  int asked = 0;
+  EXPECT_TRUE(recover_log(*disk, [&] { return ++asked == 0; }));
+  EXPECT_GT(asked, 4);
 }
 
 TEST_F(LogRecoveryTest, FindsWhatARelayLeftThatStopped) {

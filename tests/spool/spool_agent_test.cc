@@ -156,6 +156,41 @@ TEST_F(SpoolAgentTest, AcknowledgesNoSyncThatFailed) {
   EXPECT_EQ(synced(), 3u);
 }
 
+TEST_F(SpoolAgentTest, TakesNothingForAFolderThatIsGone) {
+  pass(1, true);
+  work();
+  disk.faults().gone = true;
+  pass(1, true);
+  work();
+  EXPECT_EQ(synced(), 1u);
+  EXPECT_NE(agent->trouble().find("the folder was removed"), std::string::npos);
+  pass(1);
+  clock.advance(std::chrono::seconds(2));
+  work();
+  EXPECT_EQ(written(), 2u);
+  disk.faults().gone = false;
+  clock.advance(std::chrono::seconds(2));
+  work();
+  EXPECT_EQ(agent->trouble(), "");
+  EXPECT_EQ(written(), 3u);
+}
+
+TEST_F(SpoolAgentTest, NoticesThatItsFolderIsGoneWhileNothingComes) {
+  work();
+  disk.faults().gone = true;
+  clock.advance(std::chrono::seconds(2));
+  work();
+  EXPECT_NE(agent->trouble(), "");
+  pass(1);
+  work();
+  EXPECT_EQ(written(), 0u);
+  disk.faults().gone = false;
+  clock.advance(std::chrono::seconds(2));
+  work();
+  EXPECT_EQ(agent->trouble(), "");
+  EXPECT_EQ(written(), 1u);
+}
+
 TEST_F(SpoolAgentTest, WakesThoseWhoWait) {
   woken.will_sleep();
   pass(1);

@@ -1,11 +1,12 @@
 """What a relay can be told, and how it says that it cannot be told that."""
+import os
 import socket
 import subprocess
 
 import pytest
 
 from plain_clients import Push
-from relay_process import REPOSITORY, clean_environment, xylem
+from relay_process import REPOSITORY, XYLEM, clean_environment, xylem
 
 QUIET = ("--set", "acked.listen=off", "--set", "publish.listen=off", "--set", "stream.listen=off",
          "--set", "http.listen=off")
@@ -127,10 +128,104 @@ def test_an_upstream_that_nobody_can_connect_to_is_refused(address, sentence):
 def test_what_is_not_there_at_the_moment_is_noted(folder):
     code, said = check("--insecure", "--set", "upstream.connect=tcp://central.invalid:7601",
                        "--set", f"spool.directory={folder}/log",
-                       "--set", f"push.listen=ipc://{folder}/missing/push")
+                       "--set", "amqp.url=amqps://rabbit.invalid",
+                       "--set", "amqp.heartbeat=7s")
     assert code == 0 and said.endswith("the configuration is fine\n")
     assert "note: upstream.connect: 'central.invalid' has no address: " in said
-    assert f"note: push.listen: there is no folder {folder}/missing yet" in said
+    assert "note: amqp.url: 'rabbit.invalid' has no address: " in said
+    assert "note: amqp.heartbeat: means nothing without amqp_source.exchange, " in said
+
+
+# One place, however it is written.
+@pytest.mark.parametrize("settings, sentence", [
+    (["push.listen=tcp://127.0.0.1:7690", "stream.listen=tcp://localhost:7690"],
+     "localhost:7690 is already taken by push.listen (tcp://127.0.0.1:7690)"),
+    (["push.listen=tcp://127.0.0.1:7690", "stream.listen=tcp://*:7690"],
+     "*:7690 is already taken by push.listen"),
+    (["push.listen=ipc:///tmp/xylem-a", "stream.listen=ipc:///tmp//xylem-a"],
+     "ipc:///tmp//xylem-a is already taken by push.listen"),
+    (["spool.directory=/tmp/xylem-b", "upstream.connect=tcp://localhost:7601"],
+     "tcp://localhost:7601 is this relay's own acked.listen"),
+    (["spool.directory=/tmp/xylem-b", "acked.listen=ipc:///tmp/xylem-c",
+      "upstream.connect=ipc:///tmp/./xylem-c"], "is this relay's own acked.listen"),
+    (["spool.directory=/tmp/xylem-b",
+      "upstream.connect=[tcp://localhost:1, tcp://127.0.0.1:1]"], "is there twice"),
+])
+def test_two_spellings_of_one_place_are_one(settings, sentence):
+    options = [part for setting in settings for part in ("--set", setting)]
+    code, said = check("--insecure", *options)
+    assert code == 78 and sentence in said, said
+    assert xylem("serve", "--insecure", *options).returncode == 78
+
+
+def test_what_serve_would_die_of_is_a_problem_for_check(folder):
+    (folder / "plain").touch()
+    for setting, sentence in (
+            (f"push.listen=ipc://{folder}/missing/push", f"there is no folder {folder}/missing"),
+            (f"push.listen=ipc://{folder}/plain/push", f"{folder}/plain is not a folder"),
+            (f"push.listen=ipc://{folder}/plain", "is there and is no socket"),
+            (f"spool.directory={folder}/a/b", f"there is no folder {folder}/a"),
+            (f"spool.directory={folder}/plain", f"{folder}/plain is not a folder"),
+            ("push.listen=ipc://@abstract", "begins with @ or *, which is no file")):
+        code, said = check("--set", setting)
+        assert code == 78 and sentence in said, said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_what_another_user_may_not_do_is_found(folder):
+    folder.chmod(0o755)
+    (folder / "open").mkdir()
+    (folder / "open").chmod(0o777)
+    for setting, sentence in ((f"spool.directory={folder}/log", "Permission denied"),
+                              (f"push.listen=ipc://{folder}/push", "Permission denied"),
+                              ("ipc.group=root", "this user is not in the group 'root'")):
+        done = subprocess.run(
+            [XYLEM, "check", "--set", f"acked.listen=ipc://{folder}/open/a", "--set", setting],
+            capture_output=True, text=True, user=65534, group=65534, extra_groups=[],
+            env=clean_environment())
+        assert done.returncode == 78 and sentence in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("text, sentence", [
+    ("[nosuch]\n", "'nosuch' is not an option"),
+    ("[stream.foo]\n", "'stream.foo' is not an option"),
+    ("[push]\nreceive_hwm = 1000.0\n", "'1000.0' is not a whole number"),
+    ("push = 1\n", "did you mean 'push.listen'?"), ("[[push]]\n", "did you mean 'push.listen'?"),
+    ("[spool]\ndir = '/x'\n", "did you mean 'spool.directory'?"),
+    ("[amqp]\npassword = 'x'\n", "did you mean 'amqp.password_file'?"),
+    ("[stream]\nretention_x = 1\n", "did you mean 'stream.retention_"),
+    ("listen = 'off'\n", "did you mean 'push.listen'?")])
+def test_what_a_file_cannot_say_is_refused(file, text, sentence):
+    code, said = check("-c", file(text))
+    assert code == 78 and sentence in said, said
+
+
+def test_a_file_without_a_name_is_not_no_file():
+    for command in ("check", "serve"):
+        done = xylem(command, "-c", "", "--set", "push.listen=nonsense")
+        assert done.returncode == 2 and "needs the name of a file" in done.stderr
+
+
+def test_a_variable_that_is_wrong_is_named_and_an_empty_one_is_none():
+    done = xylem("emit", "task-sent", env=clean_environment(XYLEM_PUSH="foo"))
+    assert done.returncode == 2
+    assert "XYLEM_PUSH: address 'foo' has no scheme; write tcp://HOST:PORT or ipc://PATH" in \
+        done.stderr
+    assert "http://" not in done.stderr
+    done = xylem("emit", "task-sent", "--wait", "0.1", env=clean_environment(XYLEM_PUSH=""))
+    assert "XYLEM_PUSH" not in done.stderr
+
+
+def test_a_variable_that_is_nearly_an_option_is_told_by_commands_that_read_none():
+    done = xylem("emit", "task-sent", "--connect", "nonsense",
+                 env=clean_environment(XYLEM_PUSH_LISTE="3"))
+    assert "note: XYLEM_PUSH_LISTE is not an option; did you mean 'XYLEM_PUSH_LISTEN'?" in \
+        done.stderr
+
+
+def test_options_of_what_is_off_are_said_by_serve(start_relay):
+    relay = start_relay({"spool.bytes_max": "64MiB"})
+    assert relay.await_lines("warning", "spool.bytes_max means nothing without spool.directory")
 
 
 def test_a_variable_that_is_nearly_an_option_is_refused_with_the_one_that_was_meant():
@@ -155,7 +250,8 @@ def test_any_other_variable_that_means_nothing_is_noted(variable, sentence):
 
 @pytest.mark.parametrize("setting, sentence", [
     ("ipc.mode=0668", "'0668' is not a mode"), ("ipc.mode=432", "'432' is not a mode"),
-    ("ipc.mode=rw", "'rw' is not a mode"), ("ipc.group=nobodys", "there is no group 'nobodys'"),
+    ("ipc.mode=rw", "'rw' is not a mode"), ("ipc.mode=0000", "lets nobody write"),
+    ("ipc.group=nobodys", "there is no group 'nobodys'"),
     ('amqp_sink.patterns=["task-failed"]', "did you mean 'task.failed'?")])
 def test_what_can_mean_nothing_is_refused_by_check(setting, sentence):
     code, said = check("--set", setting)
@@ -252,8 +348,11 @@ def test_serve_follows_the_environment(start_relay):
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda path: path.name)
-def test_every_profile_is_a_valid_configuration(profile):
-    code, said = check("-c", profile)
+def test_every_profile_is_a_valid_configuration(profile, folder):
+    code, said = check("-c", profile, *(part for key, place in (
+        ("push.listen", f"ipc://{folder}/push"), ("spool.directory", folder / "spool"))
+        if "/run/xylem" in profile.read_text() or "/var/lib/xylem" in profile.read_text()
+        for part in ("--set", f"{key}={place}")))
     assert code == 0, said
 
 

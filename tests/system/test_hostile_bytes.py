@@ -4,17 +4,9 @@ import socket
 
 import pytest
 
+from hostile_peers import ZMTP_GREETING, tcp_to
 from plain_clients import Push
 from waiting import seconds_of
-
-ZMTP_GREETING = (b"\xff" + b"\0" * 8 + b"\x7f" + b"\x03\0" + b"NULL".ljust(20, b"\0")
-                 + b"\0" * 32)
-
-
-def tcp_to(endpoint):
-    host, port = endpoint.split("://")[1].rsplit(":", 1)
-    return socket.create_connection((host, int(port)), timeout=10)
-
 
 def shout(endpoint, *parts):
     """Sends the parts as far as the other side lets us; returns what it answered."""

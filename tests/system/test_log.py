@@ -1,4 +1,5 @@
 """The log: nobody waits for whoever reads it, and strangers cannot fill it."""
+import collections
 import fcntl
 import os
 import pty
@@ -6,14 +7,14 @@ import re
 import signal
 import subprocess
 import termios
+import threading
 
 import pytest
-import zmq
 
+import hostile_peers
 from plain_clients import Push, Subscriber
 from relay_process import XYLEM, clean_environment
 from waiting import seconds_of, until
-from wire_frames import control
 
 STORM = 20_000
 
@@ -91,40 +92,19 @@ def test_the_lines_of_a_whole_life_come_in_order(start_relay):
         "xylem", "push", "acked", "publish", "stream", "http", "ready", "stopping;", "stopped;"]
 
 
-def dealer(context, endpoint):
-    socket = context.socket(zmq.DEALER)
-    socket.setsockopt(zmq.LINGER, 0)
-    socket.connect(endpoint)
-    return socket
-
-
-def test_a_storm_of_hellos_makes_few_lines(relay, context):
+def test_a_storm_of_hellos_makes_few_lines(relay):
     """Each under another name, on both endpoints that greet."""
-    streamer, source = dealer(context, relay.stream), dealer(context, relay.acked)
-    for number in range(STORM // 2):
-        streamer.send(control("Hello", protocol=1, name=f"s{number}", patterns=["#"],
-                              creditBytes=65536))
-        source.send(control("SourceHello", protocol=1, source=number + 1, name=f"w{number}"))
-        for socket in (streamer, source):
-            while socket.poll(0):
-                socket.recv()
+    hostile_peers.hello_under_many_names(relay, threading.Event(), collections.Counter(),
+                                         each=STORM // 2, every_s=0)
     until(lambda: relay.metric("xylem_log_suppressed_lines_total")
           + relay.metric("xylem_log_lines_total") >= STORM, "all Hellos are read", 60)
     few(relay)
 
 
-def test_a_storm_from_three_hundred_addresses_makes_few_lines(relay, context):
+def test_a_storm_from_three_hundred_addresses_makes_few_lines(relay):
     """As one machine on a network of its own has them, each with its own faults."""
-    pushes = []
-    for number in range(300):
-        socket = context.socket(zmq.PUSH)
-        socket.setsockopt(zmq.LINGER, 5000)
-        source = f"127.0.{1 + number // 200}.{1 + number % 200}:0"
-        socket.connect(relay.push.replace("tcp://", f"tcp://{source};"))
-        pushes.append(socket)
-    for number in range(20):
-        for socket in pushes:
-            socket.send_multipart([b"key%d" % number, [b"{}", b"[1]", b'"', b"\xff"][number % 4]])
+    hostile_peers.refused_from_many_addresses(relay, threading.Event(), collections.Counter(),
+                                              each=20, every_s=0)
     relay.await_messages(300 * 20)
     few(relay)
     assert relay.log_lines("push refused", "missing_type", "127.0.")

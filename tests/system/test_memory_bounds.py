@@ -4,9 +4,9 @@ import socket
 import pytest
 import zmq
 
+from hostile_peers import ZMTP_GREETING, tcp_to
 from plain_clients import Push, unlike
 from stream_client import StreamClient
-from test_hostile_bytes import ZMTP_GREETING, tcp_to
 from waiting import until
 
 MIB = 1 << 20

@@ -1,5 +1,7 @@
 """What one peer without a name may spend, row by row of docs/limits.md: the others go on, memory
 stays bounded, and a counter says what happened."""
+import collections
+import functools
 import itertools
 import threading
 import time
@@ -7,22 +9,24 @@ import time
 import pytest
 import zmq
 
+import hostile_peers
+from hostile_peers import batch_of_many_keys, many_hashes, zmtp_sub
 from plain_clients import Push, unlike
 from stream_client import StreamClient
-from test_hostile_bytes import ZMTP_GREETING, tcp_to
 from waiting import until
-from wire_frames import batch, control, read_control
+from wire_frames import batch, control, events_in, read_control
 
 MIB = 1 << 20
 
 
 @pytest.fixture
 def in_background():
-    """Runs functions that take a stop event, until the test is over."""
+    """in_background(relay, peer) is a peer of hostile_peers, until the test is over."""
     over, threads = threading.Event(), []
 
-    def start(act):
-        threads.append(threading.Thread(target=act, args=(over,), daemon=True))
+    def start(relay, peer, **options):
+        act = functools.partial(peer, relay, over, collections.Counter(), **options)
+        threads.append(threading.Thread(target=act, daemon=True))
         threads[-1].start()
 
     yield start
@@ -61,19 +65,9 @@ class OneBatchAtATime:
 
 
 def test_two_pushers_at_full_speed_leave_an_acked_source_its_share(relay, in_background):
-    events = [{"type": "task-received", "n": i, "pad": unlike(i, 300)} for i in range(500)]
-
-    def push_on(over):
-        context = zmq.Context()
-        push = Push(context, relay.push)
-        while not over.is_set():
-            push.list(events)
-        context.destroy(linger=0)
-
     context = zmq.Context()
     source = OneBatchAtATime(context, relay.acked, 95)
-    for _ in range(2):
-        in_background(push_on)
+    in_background(relay, hostile_peers.push_on)
     until(lambda: relay.accepted() > 20_000, "the pushers are at it")
     end = time.monotonic() + 5
     while time.monotonic() < end:
@@ -86,16 +80,7 @@ def test_two_pushers_at_full_speed_leave_an_acked_source_its_share(relay, in_bac
 def test_block_subscribers_that_come_and_go_hold_the_relay_up_for_its_budget_at_most(
         start_relay, context, in_background):
     relay = start_relay({"pipeline.block_budget": "2s", "pipeline.ring_batches": 8})
-
-    def block_again_and_again(over):
-        while not over.is_set():
-            client = StreamClient(context, relay.stream)
-            client.open(name="blocker", overflow="block", credit=0, tap_events=1)
-            over.wait(0.5)
-            client.leave()
-            client.close()
-
-    in_background(block_again_and_again)
+    in_background(relay, hostile_peers.block_and_come_back, every_s=0.5)
     push = Push(context, relay.push)
     used_up = "xylem_block_used_up_total"
     count = itertools.count()
@@ -150,17 +135,11 @@ def test_publish_waits_for_a_subscriber_that_reads_nothing_for_the_budget_at_mos
     assert relay.metric("xylem_tap_dropped_events_total", reason="subscriber_full") > 0
 
 
-def many_hashes(words=30):
-    return [".".join(["#", f"w{i}", *["*"] * (words - 3), "#"]) for i in range(256)]
-
-
 def test_256_patterns_with_two_hashes_do_not_hold_up_the_others(relay, push, stream):
     hostile, other = stream(), stream()
     hostile.open(*many_hashes(), name="hostile")
     other.open("last", name="other")
-    keys = [".".join(["x"] * 25 + [f"k{i}"]) for i in range(4096)]
-    frame = batch([(key.encode(), b'{"type":"%s"}' % key.replace(".", "-").encode())
-                   for key in keys])
+    frame = batch_of_many_keys()
     for _ in range(20):
         push.frames(frame)
     start = time.monotonic()
@@ -193,16 +172,19 @@ def test_one_address_cannot_have_every_place_of_the_stream(start_relay, context)
     assert reason == "refused" and "stream.subscribers_per_address_max" in text
 
 
-def zmtp_sub(endpoint):
-    """A SUB that says what it likes."""
-    connection = tcp_to(endpoint)
-    connection.sendall(ZMTP_GREETING)
-    greeted = b""
-    while len(greeted) < 64:
-        greeted += connection.recv(64 - len(greeted))
-    ready = b"\x05READY\x0bSocket-Type\0\0\0\x03SUB"
-    connection.sendall(b"\x04" + bytes([len(ready)]) + ready)
-    return connection
+def test_one_connection_cannot_have_every_place_of_acked(start_relay, context):
+    relay = start_relay({"acked.sources_max": 16})
+    stranger = context.socket(zmq.DEALER)
+    stranger.setsockopt(zmq.LINGER, 0)
+    stranger.connect(relay.acked)
+    for source in range(1, 41):
+        stranger.send(control("SourceHello", protocol=1, name="x", source=source, firstUnacked=1,
+                              level=0, wallUs=0))
+        events = [(b"a", b'{"type":"a"}')] if source % 2 else []
+        stranger.send(batch(events, stamp=(source, 1, 0)))
+    until(lambda: relay.accepted() == 20, "all of them were welcome")
+    assert relay.metric("xylem_acked_known_sources") == 8, "half of the places"
+    OneBatchAtATime(context, relay.acked, 99).send_one()
 
 
 def test_a_strangers_cancel_silences_nobody(relay, push, subscribe):
@@ -250,21 +232,52 @@ def test_idle_subscribers_together_hold_no_more_than_all_may(start_relay, contex
     relay.stop(expected=3)  # it says what it leaves behind
 
 
+def test_idle_subscribers_take_nothing_from_one_that_grants_by_halves(relay, push, context):
+    honest = StreamClient(context, relay.stream)
+    honest.open(name="honest")
+    idle = [StreamClient(context, relay.stream) for _ in range(140)]
+    for client in idle:
+        client.hello("nothing.here", name="idle", credit=0)
+    until(lambda: relay.metric("xylem_stream_subscribers") == 141, "all are there")
+    count, consumed, got = push.lists(200, padding=600), 0, 0
+    while got < count:
+        assert honest.socket.poll(5_000), f"nothing comes after {got} of {count}"
+        frame = honest.socket.recv()
+        got += len(events_in(frame)[1])
+        consumed += len(frame)
+        if honest.granted - consumed <= 2 * MIB:
+            honest.grant(consumed + 4 * MIB - honest.granted)
+    assert consumed > 2 * MIB, "or it need not have granted"
+
+
+def test_many_that_go_back_through_memory_leave_the_others_their_turns(relay, push, stream):
+    honest = stream()
+    epoch = honest.open("last").epoch
+    keys = [".".join([f"k{i}"] + ["a"] * 31).encode() for i in range(3600)]
+    frame = batch([(key, b'{"type":"%s"}' % key) for key in keys])
+    for _ in range(16):
+        push.frames(frame)
+    relay.await_accepted(16 * 3600)
+    behind = [stream() for _ in range(200)]
+    for number, client in enumerate(behind):
+        client.open(".".join(["*"] * 31 + [f"n{number}"]), name="behind", credit=0,
+                    resumeEpoch=epoch, resumeSequence=1)
+    for client in behind:
+        client.grant(MIB)
+    longest = 0.0
+    for number in range(20):
+        start = time.monotonic()
+        push.event("last", n=number)
+        assert honest.events(1)[0][1] == b"last"
+        longest = max(longest, time.monotonic() - start)
+    print(f"the longest of 20 took {longest:.3f} s")
+    assert longest < 3, "all of them had their turn in one"
+
+
 def test_a_flood_of_hellos_leaves_the_others_their_turns(relay, push, stream, in_background):
     honest = stream()
     honest.open("last")
-    patterns = [f"tenant{i}.task.#" for i in range(256)]
-
-    def flood(over):
-        context = zmq.Context()
-        client = StreamClient(context, relay.stream)
-        while not over.is_set():
-            client.hello(*patterns, name="flood", credit=0)
-            while client.socket.poll(0):
-                client.socket.recv()
-        context.destroy(linger=0)
-
-    in_background(flood)
+    in_background(relay, hostile_peers.flood_of_hellos)
     until(lambda: relay.metric("xylem_stream_subscribers") == 2, "the flood has begun")
     for number in range(50):
         push.event("last", n=number)
@@ -272,10 +285,7 @@ def test_a_flood_of_hellos_leaves_the_others_their_turns(relay, push, stream, in
 
 
 def test_a_sender_of_messages_far_above_the_limit_is_cut_off(relay, context):
-    body = b"x" * (16 * MIB)
-    stranger = Push(context, relay.push)
-    for _ in range(50):
-        stranger.socket.send_multipart([b"task.sent", body], copy=False)
+    hostile_peers.send_giants(relay, threading.Event(), collections.Counter(), most=20)
     Push(context, relay.push).event("still-there")
     relay.await_accepted(1)
     assert relay.refused("message_too_large") == 0, "none of them was let in"

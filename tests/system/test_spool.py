@@ -1,5 +1,6 @@
 """The log on disk as people meet it: `xylem spool`, a sidecar that restarts, a second relay."""
 import json
+import os
 import subprocess
 
 import pytest
@@ -78,6 +79,23 @@ def test_a_second_relay_is_told_who_holds_it(spooling, log):
     done = xylem("spool", "drop", "--everything", log)
     assert done.returncode == 1
     assert f"held by process {relay.process.pid}" in done.stderr
+
+
+def test_a_fifo_named_like_a_segment_is_set_aside(spooling, log):
+    log.mkdir()
+    os.mkfifo(log / "000000000005.seg")
+    relay = spooling()
+    assert relay.log_lines("warning", "spool set aside 000000000005.seg.quarantine", "is no file")
+
+
+def test_a_folder_that_was_moved_away_is_said_and_nothing_acknowledged(context, spooling, log):
+    relay = spooling()
+    send(context, relay, 10)
+    log.rename(log.parent / "elsewhere")
+    until(lambda: relay.get("/readyz")[0] == 503 and
+          f"the folder {log} was removed or replaced" in relay.get("/readyz")[1], "it is said")
+    (log.parent / "elsewhere").rename(log)
+    until(lambda: relay.get("/readyz")[0] == 200, "it was put back")
 
 
 def test_segments_are_dropped_on_request(context, spooling, log):

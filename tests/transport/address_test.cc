@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
+#include "tests/doubles/places.h"
+
 namespace xylem {
 namespace {
 
@@ -17,6 +21,9 @@ constexpr GoodAddress kGood[] = {
     {"tcp://127.1.2.3:1", Address::Scheme::tcp, "127.1.2.3", 1, true},
     {"tcp://localhost:0", Address::Scheme::tcp, "localhost", 0, true},
     {"tcp://[::1]:65535", Address::Scheme::tcp, "[::1]", 65535, true},
+    {"tcp://LocalHost:1", Address::Scheme::tcp, "LocalHost", 1, true},
+    {"tcp://[0:0:0:0:0:0:0:1]:1", Address::Scheme::tcp, "[0:0:0:0:0:0:0:1]", 1, true},
+    {"tcp://[::ffff:127.0.0.1]:1", Address::Scheme::tcp, "[::ffff:127.0.0.1]", 1, true},
     {"tcp://*:7600", Address::Scheme::tcp, "*", 7600, false},
     {"tcp://0.0.0.0:7600", Address::Scheme::tcp, "0.0.0.0", 7600, false},
     {"tcp://[::]:7600", Address::Scheme::tcp, "[::]", 7600, false},
@@ -73,7 +80,11 @@ TEST(Address, IsRefusedWithASentenceThatSaysWhatIsMissing) {
                      {"tcp://a b:7600", "neither a name nor an address"},
                      {"tcp://**:7600", "neither a name nor an address"},
                      {"tcp://" + std::string(254, 'n') + ":1", "neither a name nor an address"},
+                     {"tcp://[::1%lo]:7600", "has a zone"},
+                     {"tcp://[fe80::1%]:7600", "no interface behind"},
                      {"ipc://", "no path"},
+                     {"ipc://@name", "no file"},
+                     {"ipc://*", "no file"},
                      {"ipc://" + std::string(108, 'p'), "longer than 107"},
                      {"tcp://a\nb", "\\x0a"}};
   for (const auto& [text, why] : bad) {
@@ -82,6 +93,18 @@ TEST(Address, IsRefusedWithASentenceThatSaysWhatIsMissing) {
     EXPECT_EQ(address.error().code, ErrorCode::bad_address);
     EXPECT_NE(address.error().message.find(why), std::string::npos) << address.error().message;
   }
+}
+
+TEST(Address, IsTakenToConnectToWhereThePlugInForCeleryTakesIt) {
+  std::ifstream table(fixtures_folder() + "/addresses.txt");
+  int lines = 0;
+  for (std::string verdict, text; table >> verdict && std::getline(table >> std::ws, text);) {
+    if (verdict == "#") continue;
+    const auto address = Address::parse(text);
+    EXPECT_EQ(address && address->can_be_connected_to(), verdict == "fine") << text;
+    ++lines;
+  }
+  EXPECT_GT(lines, 30);
 }
 
 TEST(Address, SaysWhereNobodyCanConnect) {

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "tests/doubles/sockets.h"
@@ -97,6 +98,33 @@ TEST_F(LookupTest, WhatIsNoNameStaysAsItIs) {
     ASSERT_TRUE(found) << text << ": " << found.error().message;
     EXPECT_EQ(found->endpoint(), text);
   }
+}
+
+TEST_F(LookupTest, OnePlaceHasManySpellings) {
+  const auto same = [](const std::string& a, const std::string& b) {
+    return same_place(look_up_to_listen(address(a)).value(), look_up_to_listen(address(b)).value());
+  };
+  EXPECT_TRUE(same("tcp://127.0.0.1:1", "http://localhost:1"));
+  EXPECT_TRUE(same("tcp://*:1", "tcp://127.0.0.1:1"));
+  EXPECT_TRUE(same("tcp://127.0.0.1:1", "tcp://0.0.0.0:1"));
+  EXPECT_TRUE(same("tcp://lo:1", "tcp://127.0.0.1:1"));
+  EXPECT_TRUE(same("ipc:///tmp/a", "ipc:///tmp//./a"));
+  EXPECT_FALSE(same("tcp://127.0.0.1:1", "tcp://127.0.0.1:2"));
+  EXPECT_FALSE(same("tcp://127.0.0.1:1", "tcp://127.0.0.2:1"));
+  EXPECT_FALSE(same("tcp://*:0", "tcp://*:0")) << "the system chooses two";
+  EXPECT_FALSE(same("ipc:///tmp/a", "tcp://127.0.0.1:1"));
+}
+
+TEST_F(LookupTest, AFileIsTheSameThroughALink) {
+  std::filesystem::create_directory_symlink(dir.path(), dir.path() + "/link");
+  EXPECT_TRUE(same_place(dir.ipc("a"), address("ipc://" + dir.path() + "/link/a")));
+}
+
+TEST_F(LookupTest, ANameLeadsToWhoListensAtOneOfItsAddresses) {
+  EXPECT_TRUE(leads_to(address("tcp://two.test:1"), address("tcp://127.0.0.1:1"), both));
+  EXPECT_TRUE(leads_to(address("tcp://two.test:1"), address("tcp://*:1"), both));
+  EXPECT_FALSE(leads_to(address("tcp://far.test:1"), address("tcp://*:1"), elsewhere));
+  EXPECT_FALSE(leads_to(address("tcp://two.test:2"), address("tcp://127.0.0.1:1"), both));
 }
 
 TEST_F(LookupTest, AKnockTellsWhetherAnybodyIsThereAndWhyNot) {

@@ -41,6 +41,33 @@ TEST_F(SocketTest, CarriesMessagesOfSeveralFramesOverIpc) {
   EXPECT_EQ(message_of(pull), "alone");
 }
 
+// Small and large, because libzmq copies the one and sends the other from where it lies.
+TEST_F(SocketTest, CountsWhatLibzmqHasOfEachPeerAndOfAll) {
+  const auto of_one = std::make_shared<InPipes>();
+  of_one->all = std::make_shared<InPipes>();
+  const auto other = std::make_shared<InPipes>();
+  other->all = of_one->all;
+  Socket push(context, SocketKind::push, {});
+  ASSERT_TRUE(push.connect(dir.ipc("push")));
+  std::uint64_t bytes = 0;
+  for (const std::size_t body : {std::size_t{10}, std::size_t{100} << 10}) {
+    const BatchRef batch = testing::stamped(testing::batch_of("a", 1, body), 1);
+    Frame frame(batch, of_one);
+    ASSERT_EQ(push.send(frame), SendOutcome::sent);
+    bytes += batch->frame().size();
+  }
+  { const Frame never_sent(testing::stamped(testing::batch_of("a", 1), 1), other); }
+  EXPECT_EQ(of_one->bytes, bytes);
+  EXPECT_EQ(other->bytes, 0u);
+  EXPECT_EQ(of_one->all->bytes, bytes);
+  Socket pull(context, SocketKind::pull, {});
+  ASSERT_TRUE(pull.bind(dir.ipc("push")));
+  static_cast<void>(message_of(pull));
+  static_cast<void>(message_of(pull));
+  while (of_one->bytes != 0) std::this_thread::yield();  // until libzmq's thread has it written
+  EXPECT_EQ(of_one->all->bytes, 0u);
+}
+
 TEST_F(SocketTest, TellsThePortThatTheSystemChose) {
   Socket pull(context, SocketKind::pull, {});
   const auto bound = pull.bind(tcp());
