@@ -61,9 +61,9 @@ void Tap::offer(std::uint64_t offered, const BatchRef& matched) {
   if (memory_ != nullptr) memory_->hold(*matched, *account_);
 }
 
-bool Tap::can_be_squeezed() const {
+bool Tap::can_be_squeezed(std::uint64_t batches) const {
   if (squeezed_ && !lets_go()) return false;
-  return held_batches_ > 1 && held_memory_ > share();
+  return held_batches_ > batches && held_memory_ > share();
 }
 
 void Tap::squeeze() {
@@ -79,7 +79,7 @@ void Tap::forget(const Batch& batch) {
   --held_batches_;
   held_memory_ -= batch.footprint();
   if (memory_ != nullptr) memory_->let_go(batch, *account_);
-  if (squeezed_ && (held_batches_ <= 1 || held_memory_ <= share())) squeezed_ = false;
+  if (squeezed_ && held_memory_ <= share()) squeezed_ = false;
 }
 
 // Gaps may stand before it.

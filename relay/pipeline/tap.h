@@ -69,14 +69,15 @@ class Tap {
   // While all taps together hold too much, what one holds above its share is not safe: it is sent
   // before more is offered, if it can be.
   [[nodiscard]] bool is_above_its_share() const {
-    return memory_ != nullptr && memory_->tight() && held_batches_ > 1 && held_memory_ > share();
+    return memory_ != nullptr && memory_->tight() && held_memory_ > share();
   }
   // All taps together hold too much, and this one most: it overflows by its own policy. Either it
   // lets go of a batch, its oldest or its newest, or it is full until it has come down to its
   // share, or until there is room again for all.
   void squeeze();
-  // It holds more than its share, and more than one batch, and was not told yet to take no more.
-  [[nodiscard]] bool can_be_squeezed() const;
+  // It holds more than its share, and more than so many batches, and was not told yet to take no
+  // more.
+  [[nodiscard]] bool can_be_squeezed(std::uint64_t batches) const;
   [[nodiscard]] bool is_squeezed() const { return squeezed_; }
   void release_squeeze() { squeezed_ = false; }
   // REQUIRES that it was made with a memory.

@@ -42,9 +42,9 @@ void TapSet::suspend_block(bool suspended) {
   for_each_tap([suspended](Tap& tap) { tap.suspend_block(suspended); });
 }
 
-void TapSet::find_the_fat() {
-  for_each_tap([this](Tap& tap) {
-    if (!tap.can_be_squeezed()) return;
+void TapSet::find_the_fat(std::uint64_t batches) {
+  for_each_tap([this, batches](Tap& tap) {
+    if (!tap.can_be_squeezed(batches)) return;
     std::vector<Tap*>& fattest = tap.account().fattest;
     if (fattest.empty()) fat_.push_back(&tap.account());
     fattest.push_back(&tap);
@@ -56,10 +56,11 @@ void TapSet::find_the_fat() {
 
 // Bounded: each step takes a batch out of a tap, or a tap out of those to choose from. All taps are
 // looked at once, and then only the fattest.
-std::size_t TapSet::squeeze_the_fattest() {
+std::size_t TapSet::squeeze_the_fattest(Squeezed what) {
   if (!memory_.over()) return 0;
   const std::uint64_t before = squeezes_;
-  find_the_fat();
+  const std::uint64_t batches = what == Squeezed::all ? 0 : 1;
+  find_the_fat(batches);
   while (memory_.over() && !fat_.empty()) {
     std::pop_heap(fat_.begin(), fat_.end(), has_less);
     std::vector<Tap*>& fattest = fat_.back()->fattest;
@@ -68,7 +69,7 @@ std::size_t TapSet::squeeze_the_fattest() {
     tap.squeeze();
     ++squeezes_;
     any_squeezed_ |= tap.is_squeezed();
-    if (tap.can_be_squeezed()) {
+    if (tap.can_be_squeezed(batches)) {
       std::push_heap(fattest.begin(), fattest.end(), holds_less);
     } else {
       fattest.pop_back();
@@ -143,9 +144,9 @@ const BatchRef& TapSet::copy_of(const Batch& batch, std::size_t& cost) {
 
 std::size_t TapSet::offer(const BatchRef& batch) {
   release_the_squeezed();
+  std::size_t cost = kSqueezeCost * squeeze_the_fattest(Squeezed::all);
   bool split = false;
   std::size_t lanes = 0;
-  std::size_t cost = 0;
   for (auto& [name, group] : groups_) {
     Wanted wanted = Wanted::everything;
     if (!group.filter.matches_everything()) {
@@ -161,7 +162,7 @@ std::size_t TapSet::offer(const BatchRef& batch) {
     for (Tap* tap : group.taps) tap->offer(batch->size(), matched);
   }
   copies_.clear();
-  cost += kSqueezeCost * squeeze_the_fattest();
+  cost += kSqueezeCost * squeeze_the_fattest(Squeezed::all_but_the_last);
   return lanes == 0 ? cost : cost + lanes * words_.size();
 }
 

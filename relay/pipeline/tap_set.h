@@ -20,9 +20,9 @@ namespace xylem {
 // the batch itself if that is every event of it, else one gathered copy. One owner thread.
 class TapSet {
  public:
-  // `bytes_max` bounds what all taps hold together, as TapMemory counts it, one batch of each tap
-  // aside. Before that, of the address that holds most the tap that holds most overflows by its own
-  // policy, then the next.
+  // `bytes_max` bounds what all taps hold together, as TapMemory counts it; what was offered last
+  // may exceed it, and so may a batch of each tap that lets go of nothing. Before that, of the
+  // address that holds most the tap that holds most overflows by its own policy, then the next.
   explicit TapSet(std::uint64_t bytes_max = UINT64_MAX) : memory_(bytes_max) {}
 
   // For taps that are to be added.
@@ -62,8 +62,10 @@ class TapSet {
       for (Tap* tap : group.taps) visit(*tap);
     }
   }
-  std::size_t squeeze_the_fattest();
-  void find_the_fat();
+  // What was offered last may still be sent, what was offered before could have been.
+  enum class Squeezed : std::uint8_t { all, all_but_the_last };
+  std::size_t squeeze_the_fattest(Squeezed what);
+  void find_the_fat(std::uint64_t batches);
   void release_the_squeezed();
 
   // Splits the keys of a batch that every filter is then held against.

@@ -143,6 +143,16 @@ TEST(TapMemoryTest, OfTheAddressThatHoldsMostTheTapThatHoldsMostOverflowsFirst) 
   EXPECT_GT(sink.set.squeezes(), 0u);
 }
 
+// However large a batch is, one that has not been read gives way to the next.
+TEST(TapMemoryTest, ASingleBatchOfEachTapIsBoundedToo) {
+  for (const Overflow overflow : {Overflow::drop_oldest, Overflow::drop_newest}) {
+    Sink sink(100'000);
+    for (int i = 0; i < 30; ++i) sink.add("idle" + std::to_string(i), overflow);
+    for (int i = 0; i < 30; ++i) sink.offer("idle" + std::to_string(i), 20'000);
+    EXPECT_LE(sink.set.memory().bytes(), 100'000 + sink.largest);
+  }
+}
+
 // Ten monitors of one address hold the same, and that is held once.
 TEST(TapMemoryTest, CountsWhatTapsOfOneAddressHoldTogetherOnce) {
   Sink sink(400'000);

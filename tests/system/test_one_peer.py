@@ -274,6 +274,38 @@ def test_many_that_go_back_through_memory_leave_the_others_their_turns(relay, pu
     assert longest < 3, "all of them had their turn in one"
 
 
+@pytest.mark.parametrize("theirs, its", [("drop_oldest", "block"), ("drop_oldest", "drop_newest"),
+                                         ("drop_newest", "drop_oldest")])
+def test_whoever_reads_gets_everything_while_idle_subscribers_hold_all_the_memory(
+        start_relay, context, theirs, its):
+    relay = start_relay({"stream.taps_bytes_max": "1MiB"})
+    idle = [StreamClient(context, relay.stream) for _ in range(30)]
+    for number, client in enumerate(idle):
+        client.open(f"task.k{number}", name="idle", overflow=theirs, credit=0)
+    honest = StreamClient(context, relay.stream)
+    honest.open("task.honest", name="honest", overflow=its, credit=1, shapes=True)
+    push = Push(context, relay.push)
+    for number in range(30):
+        push.list([{"type": f"task-k{number}", "pad": unlike(100 * number + i, 1000)}
+                   for i in range(60)])
+    relay.await_accepted(30 * 60)
+    until(lambda: relay.metric("xylem_stream_squeezes_total") > 0, "the memory is full")
+    honest_list = [{"type": "task-honest", "pad": unlike(number, 1000)} for number in range(20)]
+    for _ in range(6):  # without credit: now it holds most
+        push.list(honest_list)
+    relay.await_accepted(30 * 60 + 120)
+    honest.grant(4 * MIB)
+    until(lambda: relay.metrics().ledger("stream", "honest")[4] == 0, "it has read all")
+    before = relay.metrics().ledger("stream", "honest")
+    for _ in range(40):
+        push.list(honest_list)
+    until(lambda: relay.metrics().ledger("stream", "honest")[1] == before[1] + 800, "it gets all")
+    assert relay.metrics().ledger("stream", "honest")[3] == before[3]
+    assert relay.metric("xylem_stream_held_bytes") < 1.2 * MIB
+    for client in [*idle, honest]:
+        client.leave()
+
+
 def test_a_flood_of_hellos_leaves_the_others_their_turns(relay, push, stream, in_background):
     honest = stream()
     honest.open("last")
