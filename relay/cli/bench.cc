@@ -97,6 +97,8 @@ int bench(Arguments arguments) {
   BenchOptions& options = arguments.bench.options;
   if (const std::string wrong = check_bench_options(arguments.bench); !wrong.empty())
     return misused(wrong);
+  if (!options.push.empty() && !arguments.settings.empty())
+    return misused("--set is for a relay of our own, and --push names one that runs already");
   OwnRelay relay;
   if (options.push.empty() && !relay.start(options, arguments.settings))
     return failed("a relay of our own did not start");

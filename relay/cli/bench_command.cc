@@ -1,5 +1,6 @@
 #include "relay/cli/bench_command.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -15,31 +16,28 @@ namespace {
 // Of a subscriber's patterns, its own and the warm-up's are none of the extra ones.
 constexpr std::size_t kExtraPatternsMax = kPatternsPerSubscriberMax - 2;
 
-void add_shape(CLI::App& command, BenchOptions& options) {
-  command.add_option("--events", options.events, "Events of all producers together")
-      ->check(CLI::PositiveNumber);
-  command.add_option("--producers", options.producers, "Producer processes")
-      ->check(CLI::Range(1, 64));
+void add_shape(CLI::App& command, BenchArguments& arguments) {
+  BenchOptions& options = arguments.options;
+  add_count(command, "--events", {options.events}, "Events of all producers together");
+  add_count(command, "--producers", {options.producers, 1, 64}, "Producer processes");
   command
       .add_option("--pattern", options.patterns,
                   "One subscriber process each; may be repeated (default: '#')")
       ->allow_extra_args(false);
-  command
-      .add_option("--extra-patterns", options.extra_patterns,
-                  "Further patterns of every subscriber, which match nothing")
-      ->check(CLI::Range(std::size_t{0}, kExtraPatternsMax));
-  command.add_option("--stalled", options.stalled,
-                     "So many of the last subscribers stand still during the run; a stream drops "
-                     "their oldest events");
-  command.add_option("--size", options.event_bytes, "Bytes of one event's JSON")
-      ->check(CLI::Range(kBenchBytesMin, std::size_t{60'000}));
-  command.add_option("--list-events", options.list_events, "Events in a list")
-      ->check(CLI::Range(1, 1000));
+  add_count(command, "--extra-patterns", {options.extra_patterns, 0, kExtraPatternsMax},
+            "Further patterns of every subscriber, which match nothing");
+  add_count(command, "--stalled", {options.stalled, 0},
+            "So many of the last subscribers stand still during the run; a stream drops their "
+            "oldest events");
+  add_count(command, "--size", {options.event_bytes, kBenchBytesMin, 60'000},
+            "Bytes of one event's JSON");
+  arguments.list_events = add_count(command, "--list-events", {options.list_events, 1, 1000},
+                                    "Events in a list, with --lane list");
   command
       .add_option("--rate", options.rate,
                   "Events per second of all producers together (default: full speed)")
       ->check(number_above(Zero::refused));
-  command.add_option("--seed", options.seed, "Of the events' texts");
+  add_count(command, "--seed", {options.seed, 0}, "Of the events' texts");
 }
 
 }  // namespace
@@ -55,7 +53,7 @@ void add_bench_options(CLI::App& command, BenchArguments& arguments) {
                   "How events are pushed: single, list (as Celery does), batch (C++ library), "
                   "buffered (C++ library, task events in groups)")
       ->transform(CLI::CheckedTransformer(lanes));
-  add_shape(command, options);
+  add_shape(command, arguments);
   command
       .add_option("--push", options.push,
                   "Push endpoint of a running relay (default: one of our own); may be repeated, "
@@ -78,6 +76,11 @@ std::string check_bench_options(BenchArguments& arguments) {
     return "--overflow spill takes a relay with a spool, and one of our own has none; give --push";
   for (const std::string& pattern : options.patterns) {
     if (const auto parsed = TopicFilter::parse({pattern}); !parsed) return parsed.error().message;
+    if (const auto fine = check_can_match({pattern}); !fine) return fine.error().message;
+  }
+  if (arguments.list_events != nullptr && arguments.list_events->count() != 0 &&
+      options.lane != Lane::list) {
+    return "--list-events means nothing without --lane list";
   }
   if (options.push.empty() != options.receive.empty()) return "--push and --receive go together";
   if (options.stalled >= options.patterns.size() && options.stalled != 0)
@@ -88,6 +91,12 @@ std::string check_bench_options(BenchArguments& arguments) {
 int print_bench(const BenchResult& result, bool json) {
   const bool for_programs = json || !is_terminal(STDOUT_FILENO);
   std::fputs((for_programs ? bench_json(result) : bench_text(result)).c_str(), stdout);
+  const std::vector<SinkResult> steady = result.steady();
+  for (std::size_t i = 0; i < steady.size(); ++i) {
+    if (steady[i].received != 0) continue;
+    return failed(fmt::format("subscriber '{}' received nothing, so nothing was measured of it",
+                              result.options.patterns[i]));
+  }
   return result.lossless() ? kFine : kFailed;
 }
 

@@ -13,6 +13,7 @@ struct BenchArguments {
   BenchOptions options;
   std::string overflow = "block";
   bool json = false;
+  const CLI::Option* list_events = nullptr;  // to know whether it was given
 };
 void add_bench_options(CLI::App& command, BenchArguments& arguments);
 // Empty, or a sentence about what makes no sense.

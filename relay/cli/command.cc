@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include <charconv>
 #include <cstdio>
@@ -87,11 +86,34 @@ bool hung_up() {
 }
 
 std::string why_no_relay(const Address& address, std::string_view endpoint) {
+  // connect(2) says "refused" of everything that is no socket.
+  struct stat place {};
+  if (address.scheme() == Address::Scheme::ipc && ::stat(address.host().c_str(), &place) == 0 &&
+      !S_ISSOCK(place.st_mode)) {
+    return S_ISDIR(place.st_mode) ? "that is a folder; the address wants a socket in it"
+                                  : "that is no socket";
+  }
   if (const auto there = knock(address); !there) return there.error().message;
   return endpoint == kPush
              ? "somebody listens there and takes nothing: a relay that is held up, or no "
                "push endpoint"
              : "somebody listens there, but does not answer as a relay's stream endpoint";
+}
+
+CLI::Option* add_count(CLI::App& command, const std::string& name, Count count,
+                       const std::string& sentence) {
+  const auto take = [name, count](const std::string& text) {
+    const char* end = text.data() + text.size();
+    const auto [last, failure] = std::from_chars(text.data(), end, count.number);
+    if (failure == std::errc{} && last == end && count.number >= count.least &&
+        count.number <= count.most) {
+      return;
+    }
+    throw CLI::ValidationError(
+        name, fmt::format("'{}' is not a whole number from {} to {}, in digits", printable(text),
+                          count.least, count.most));
+  };
+  return command.add_option_function<std::string>(name, take, sentence)->type_name("UINT");
 }
 
 std::function<std::string(const std::string&)> number_above(Zero zero, double most) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -65,8 +66,18 @@ inline constexpr std::string_view kPush = "push";
 inline constexpr std::string_view kStream = "stream";
 [[nodiscard]] std::string why_no_relay(const Address& address, std::string_view endpoint);
 
+// An option whose value is a whole number in decimal digits, so that 010 is ten, as it is for
+// people. CLI11 alone would take it for eight.
+inline constexpr std::uint64_t kCountMax = 1'000'000'000'000'000'000;
+struct Count {
+  std::uint64_t& number;
+  std::uint64_t least = 1;
+  std::uint64_t most = kCountMax;
+};
+CLI::Option* add_count(CLI::App& command, const std::string& name, Count count,
+                       const std::string& sentence);
+
 // A check for CLI11's numbers: above 0, or from 0 on, up to `most`. A billion seconds are 31 years.
-inline constexpr double kCountMax = 1e18;
 enum class Zero : bool { refused, taken };
 [[nodiscard]] std::function<std::string(const std::string&)> number_above(Zero zero,
                                                                           double most = 1e9);

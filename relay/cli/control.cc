@@ -7,6 +7,7 @@
 
 #include "relay/amqp/control_broadcast.h"
 #include "relay/amqp/host_lookup.h"
+#include "relay/base/log.h"
 #include "relay/cli/command.h"
 #include "relay/node/config.h"
 
@@ -58,9 +59,12 @@ Result<bool> tell(const BrokerOptions& broker, ControlCommand command,
 }
 
 int control(ControlOptions options) {
+  const std::string given = options.command;
   std::replace(options.command.begin(), options.command.end(), '-', '_');
   const auto command = parse_control_command(options.command);
-  if (!command) return misused(command.error().message);
+  if (!command) {
+    return misused(fmt::format("'{}' is not one of heartbeat, enable-events", printable(given)));
+  }
   if (says_password(options.url)) {
     return misused(
         "a password on the command line can be read by everybody, with ps; put the URL "

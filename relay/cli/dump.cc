@@ -41,7 +41,8 @@ class Dump final : public Follower {
   // Says what was printed, or why it could not be.
   [[nodiscard]] int finish() {
     const std::string account =
-        fmt::format("{} events, {} gaps{}", events_, gaps_,
+        fmt::format("{} {}, {} {}{}", events_, events_ == 1 ? "event" : "events", gaps_,
+                    gaps_ == 1 ? "gap" : "gaps",
                     missing_ != 0 ? fmt::format(", {} events missing", missing_) : "");
     if (const auto done = output_.finish(); !done) {
       return failed(fmt::format("cannot write to standard output: {}, after at most {}",
@@ -70,9 +71,6 @@ int dump(const DumpOptions& options) {
   ::signal(SIGPIPE, SIG_IGN);
   Dump printer(options);
   const auto followed = follow(options.follow, *receiver, printer);
-  if (!followed && followed.error().code != ErrorCode::timed_out) {
-    return failed(followed.error().message);
-  }
   const int code = printer.finish();
   return followed || code != kFine ? code : failed(followed.error().message);
 }

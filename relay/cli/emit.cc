@@ -103,7 +103,10 @@ int send_all(const EmitOptions& options, const Address& address, Dispatcher& dis
     }
     if (sent == Dispatcher::Sent::refused) {
       return misused(
-          fmt::format("the event is larger than {} KiB", Dispatcher::kEventBytesMax >> 10));
+          fields.is_too_deep()
+              ? fmt::format("a field is nested deeper than {} levels, which no relay takes",
+                            kJsonDepthMax - 1)
+              : fmt::format("the event is larger than {} KiB", Dispatcher::kEventBytesMax >> 10));
     }
     progress = clock.now();
     if (options.rate == 0) continue;
@@ -120,6 +123,10 @@ int emit(const EmitOptions& options) {
         "the type '{}' makes no valid routing key: 1 to {} bytes of UTF-8, at most {} words, "
         "no control characters",
         printable(options.type), kRoutingKeyBytesMax, kKeyWordsMax));
+  }
+  if (!is_utf8(options.hostname)) {
+    return misused(fmt::format("the hostname '{}' is not UTF-8, as JSON must be",
+                               printable(options.hostname)));
   }
   if (const std::string problem = field_problem(options.fields); !problem.empty()) {
     return misused(problem);
@@ -156,8 +163,7 @@ void add_emit(CLI::App& app, Run& run) {
                       "FIELD=VALUE; a value that is JSON goes as such, {n} is the event's number");
   command->add_option("--connect", options->connect,
                       "Push endpoint (default: XYLEM_PUSH, or tcp://127.0.0.1:7600)");
-  command->add_option("--count", options->count, "How many events")
-      ->check(number_above(Zero::refused, kCountMax));
+  add_count(*command, "--count", {options->count}, "How many events");
   command->add_option("--rate", options->rate, "Events per second (default: as fast as it goes)")
       ->check(number_above(Zero::refused));
   command->add_option("--hostname", options->hostname, "The node name that the events carry");

@@ -13,7 +13,43 @@ namespace xylem::cli {
 
 namespace {
 constexpr std::int64_t kClocksApartUs = 60'000'000;  // the relay's may be ahead
-}
+
+// Tells people when the relay is not there, and when it is back: what comes meanwhile is not seen.
+class Presence {
+ public:
+  explicit Presence(const Address& relay) : relay_(relay) {}
+  void see(bool connected, Duration elapsed) {
+    if (connected == connected_) {
+      if (been_there_ || said_waiting_ || elapsed <= std::chrono::seconds(1)) return;
+      said_waiting_ = true;
+      std::fprintf(stderr, "waiting for a relay at %s (%s) ...\n", relay_.text().c_str(),
+                   why_no_relay(relay_, kStream).c_str());
+      return;
+    }
+    connected_ = connected;
+    if (been_there_) {
+      std::fprintf(stderr, connected ? "the relay at %s is back\n" : "lost the relay at %s\n",
+                   relay_.text().c_str());
+    }
+    been_there_ = true;
+  }
+  [[nodiscard]] bool been_there() const { return been_there_; }
+  [[nodiscard]] Result<void> at_end() const {
+    if (connected_) return {};
+    return fail(ErrorCode::timed_out,
+                fmt::format("{} at {}: {}",
+                            been_there_ ? "there is no relay any more" : "there is no relay",
+                            relay_.text(), why_no_relay(relay_, kStream)));
+  }
+
+ private:
+  const Address& relay_;
+  bool connected_ = false;
+  bool been_there_ = false;
+  bool said_waiting_ = false;
+};
+
+}  // namespace
 
 void add_follow_options(CLI::App& command, FollowOptions& options) {
   command.add_option("patterns", options.patterns,
@@ -25,8 +61,7 @@ void add_follow_options(CLI::App& command, FollowOptions& options) {
                      "5s, 2m, 1h ago, or 2026-11-24T10:00:00Z");
   command.add_flag("--no-follow", options.no_follow,
                    "With --since: stop at the present, as it was at the start");
-  command.add_option("--limit", options.limit, "Stop after so many events")
-      ->check(number_above(Zero::refused, kCountMax));
+  add_count(command, "--limit", {options.limit}, "Stop after so many events");
   command.add_option("--seconds", options.seconds, "Stop after so many seconds")
       ->check(number_above(Zero::refused));
   command.add_option("--overflow", options.overflow,
@@ -70,8 +105,8 @@ Result<void> follow(const FollowOptions& options, const Receiver::Options& wante
 
   const Instant started = clock.now();
   std::uint64_t events = 0;
-  bool been_connected = false;
-  bool said_waiting = false;
+  bool has_all = false;
+  Presence presence(wanted.relay);
   constexpr Duration kTurn = std::chrono::milliseconds(100);
   const auto enough = [&] { return options.limit != 0 && events >= options.limit; };
   while (!interrupted() && !enough() && !follower.has_failed()) {
@@ -85,21 +120,17 @@ Result<void> follow(const FollowOptions& options, const Receiver::Options& wante
     }
     const Instant now = clock.now();
     follower.on_turn(now);
-    if (options.no_follow && receiver.is_at_present()) break;
+    has_all = options.no_follow && receiver.is_at_present();
+    if (has_all) break;
     const Duration elapsed = now - started;
     if (options.seconds > 0 && elapsed > std::chrono::duration<double>(options.seconds)) break;
-    been_connected |= receiver.is_connected();
-    if (!receiver.is_connected() && !said_waiting && elapsed > std::chrono::seconds(1)) {
-      said_waiting = true;
-      std::fprintf(stderr, "waiting for a relay at %s (%s) ...\n", wanted.relay.text().c_str(),
-                   why_no_relay(wanted.relay, kStream).c_str());
-    }
+    presence.see(receiver.is_connected(), elapsed);
   }
-  been_connected |= receiver.is_connected();
+  presence.see(receiver.is_connected(), Duration(0));
   receiver.close();
-  if (been_connected) return {};
-  return fail(ErrorCode::timed_out, fmt::format("there is no relay at {}: {}", wanted.relay.text(),
-                                                why_no_relay(wanted.relay, kStream)));
+  const bool has_what_it_wants = enough() || follower.has_failed() || has_all;
+  if (presence.been_there() && has_what_it_wants) return {};
+  return presence.at_end();
 }
 
 }  // namespace xylem::cli

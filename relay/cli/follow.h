@@ -41,8 +41,9 @@ class Follower {
 // that the command line was wrong.
 [[nodiscard]] Result<Receiver::Options> receiver_of(const FollowOptions& options,
                                                     const std::string& command);
-// Until the limit, the time, the present or Ctrl-C has come. Errors: refused, and timed_out if
-// there never was a relay.
+// Until the limit, the time, the present or Ctrl-C has come. Says on stderr when the relay is lost
+// and when it is back. Errors: refused, and timed_out if there never was a relay, or none any more
+// at the end.
 [[nodiscard]] Result<void> follow(const FollowOptions& options, const Receiver::Options& receiver,
                                   Follower& follower);
 

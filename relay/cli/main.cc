@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdio>
+#include <exception>
 #include <iostream>
 #include <sstream>
 
@@ -65,5 +66,10 @@ int main(int argc, char** argv) {
   for (const xylem::Problem& note : notes) {
     std::fprintf(stderr, "note: %s %s\n", note.where.c_str(), note.what.c_str());
   }
-  return with_output(run());
+  // Our functions return errors; a library's may throw what nobody thought of.
+  try {
+    return with_output(run());
+  } catch (const std::exception& error) {
+    return failed(error.what());
+  }
 }

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <utility>
 
 #include "relay/base/log.h"
 
@@ -33,15 +34,17 @@ bool is_cut_off(const std::string& path) {
 
 Result<Output> Output::open(const std::string& path, Mode mode) {
   if (path == "-") return to_stdout();
-  const int how = mode == Mode::create ? O_EXCL : mode == Mode::replace ? O_TRUNC : 0;
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | how, 0666);
+  constexpr int kHow = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC;
+  int fd = ::open(path.c_str(), kHow | O_EXCL, 0666);
+  const bool is_new = fd >= 0;
+  if (fd < 0 && errno == EEXIST && mode != Mode::create) fd = ::open(path.c_str(), kHow, 0666);
   if (fd < 0) {
     return failed_on(path, errno == EEXIST
                                ? "it is there already; --append goes on behind it, --force writes "
                                  "over it"
                                : std::strerror(errno));
   }
-  const bool cut_off = is_cut_off(path);
+  const bool cut_off = mode == Mode::append && is_cut_off(path);
   std::FILE* file = ::fdopen(fd, "a");
   if (file == nullptr) {
     const int error = errno;
@@ -49,11 +52,37 @@ Result<Output> Output::open(const std::string& path, Mode mode) {
     return failed_on(path, std::strerror(error));
   }
   Output made(file);
+  made.know_file(is_new);
+  made.replaces_ = mode == Mode::replace && !is_new;
   if (cut_off) made.line("");
   return made;
 }
 
+void Output::know_file(bool made) {
+  struct stat status {};
+  if (::fstat(::fileno(file_.get()), &status) != 0) return;
+  made_ = made && S_ISREG(status.st_mode);
+  device_ = status.st_dev;
+  inode_ = status.st_ino;
+}
+
+void Output::discard_old() {
+  if (!std::exchange(replaces_, false)) return;
+  const int fd = ::fileno(file_.get());
+  struct stat status {};
+  if (::fstat(fd, &status) != 0 || (S_ISREG(status.st_mode) && ::ftruncate(fd, 0) != 0)) {
+    remember_error();
+  }
+}
+
+void Output::remove_if_made(const std::string& path) const {
+  struct stat status {};
+  if (!made_ || ::lstat(path.c_str(), &status) != 0) return;
+  if (status.st_dev == device_ && status.st_ino == inode_) ::unlink(path.c_str());
+}
+
 void Output::line(const std::string& text) {
+  discard_old();
   if (error_ != 0) return;
   const bool written = std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size() &&
                        std::fputc('\n', file_.get()) != EOF;
@@ -78,6 +107,7 @@ Result<void> Output::reopen(const std::string& path) {
   flush();
   XYLEM_TRY(Output next, open(path, Mode::append));
   file_ = std::move(next.file_);
+  made_ = replaces_ = false;
   return {};
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -15,7 +17,7 @@ class Output {
  public:
   enum class Mode : std::uint8_t {
     create,   // a file that must not be there yet
-    replace,  // its contents go
+    replace,  // its contents go, with the first line or discard_old()
     append    // behind what is there; a line that was cut off is ended
   };
   // "-" is stdout. Always at the file's end, also after somebody has cut it short. Errors: io.
@@ -23,6 +25,11 @@ class Output {
   [[nodiscard]] static Output to_stdout() { return Output(stdout); }
 
   void line(const std::string& text);
+  // With Mode::replace: what was in the file goes now, though there is no line yet.
+  void discard_old();
+  // Takes the file away again, if open() has made it and `path` still leads to it. Never what was
+  // there before, a device or a link.
+  void remove_if_made(const std::string& path) const;
   // Hands over what waits, and looks whether anybody still reads it.
   void flush();
   // The file by its name again, which may be another by now: what log rotation does. Errors: io.
@@ -44,10 +51,15 @@ class Output {
   };
   explicit Output(std::FILE* file) : file_(file) {}
   void remember_error();
+  void know_file(bool made);
 
   std::unique_ptr<std::FILE, Close> file_;
   std::uint64_t bytes_ = 0;
   int error_ = 0;
+  bool replaces_ = false;  // what was there is still there
+  bool made_ = false;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
 };
 
 // What the command has printed on stdout is out. Errors: io.

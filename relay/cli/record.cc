@@ -53,7 +53,7 @@ class Recorder final : public Follower {
     if (hung_up()) on_hangup();
     if (now - flushed_at_ >= kFlushInterval) {
       flushed_at_ = now;
-      output_.flush();
+      flush();
     }
     progress_.show(now, [&] {
       const double seconds = std::chrono::duration<double>(now - started_).count();
@@ -70,10 +70,14 @@ class Recorder final : public Follower {
     progress_.clear();
     const auto finished = output_.finish();
     if (!finished) {
+      // What stdio still held may be there in part.
       return fail(ErrorCode::io,
-                  fmt::format("'{}': {}", printable(path_), finished.error().message));
+                  fmt::format("'{}': {}; of {} events at least {} are there", printable(path_),
+                              finished.error().message, events_, events_written_));
     }
-    if (!trouble_.empty()) return fail(ErrorCode::io, trouble_);
+    if (!trouble_.empty()) {
+      return fail(ErrorCode::io, fmt::format("{}, after {}", trouble_, account()));
+    }
     return {};
   }
   [[nodiscard]] bool is_empty() const { return output_.bytes() == 0; }
@@ -86,7 +90,15 @@ class Recorder final : public Follower {
     return text;
   }
 
+  // A relay was there, so that what was in the file before has had its time.
+  void discard_old() { output_.discard_old(); }
+  void remove_if_made() const { output_.remove_if_made(path_); }
+
  private:
+  void flush() {
+    output_.flush();
+    if (!output_.has_failed()) events_written_ = events_;
+  }
   // Log rotation has moved the file away. Or the terminal was closed, which ends what ran on it.
   void on_hangup() {
     if (on_terminal_ && !is_terminal(STDERR_FILENO)) {
@@ -103,6 +115,7 @@ class Recorder final : public Follower {
   std::string trouble_;
   Progress progress_;
   std::uint64_t events_ = 0;
+  std::uint64_t events_written_ = 0;
   std::uint64_t gaps_ = 0;
   std::uint64_t missing_ = 0;  // events, where the number is known
   std::uint64_t unknown_ = 0;  // gaps whose number is not
@@ -120,15 +133,12 @@ int record(const RecordOptions& options) {
   if (!file->is_stdout()) watch_for_hangup();
   Recorder recorder(options.file, std::move(*file));
   const auto followed = follow(options.follow, *receiver, recorder);
+  if (followed) recorder.discard_old();
   const auto finished = recorder.finish();
   const std::string name = printable(options.file);
   // Nothing came of it; the next try need not be told to write over it.
-  if (!followed && recorder.is_empty() && !options.append && options.file != "-") {
-    std::remove(options.file.c_str());
-  }
-  if (!finished) {
-    return failed(fmt::format("{}, after {}", finished.error().message, recorder.account()));
-  }
+  if (!followed && recorder.is_empty() && !options.append) recorder.remove_if_made();
+  if (!finished) return failed(finished.error().message);
   if (followed || !recorder.is_empty()) {
     std::fprintf(stderr, "recorded %s to %s\n", recorder.account().c_str(), name.c_str());
   }

@@ -109,6 +109,7 @@ class Replay {
       read_bytes_ = reader.bytes();
       given_up = !play(**line);
     }
+    lines_ = reader.line();
     const bool all_sent = !given_up && settle();
     const std::uint64_t left = player_.stop() + (given_up ? 1 : 0);
     progress_.clear();
@@ -133,7 +134,9 @@ class Replay {
       missing_ += line.missing;
       return true;
     }
+    ++events_;
     if (!filter_.matches(line.key)) return true;
+    ++wanted_;
     if (speed_ > 0) wait_until_due(line.received_us);
     return interrupted() || hand_over(line);
   }
@@ -183,13 +186,18 @@ class Replay {
   }
   void show(const std::string& more) {
     progress_.show(clock_.now(), [&] {
-      std::string text = fmt::format("{} events sent", player_.sent());
+      const std::uint64_t sent = player_.sent();
+      std::string text = fmt::format("{} {} sent", sent, sent == 1 ? "event" : "events");
       if (file_bytes_ != 0) text += fmt::format(", {} % read", read_bytes_ * 100 / file_bytes_);
       return more.empty() ? text : text + ", " + more;
     });
   }
   void summary() const {
     const std::uint64_t sent = player_.sent();
+    if (lines_ == 0) std::fprintf(stderr, "the recording is empty\n");
+    if (events_ != 0 && wanted_ == 0) {
+      std::fprintf(stderr, "no event of the recording is under these patterns\n");
+    }
     std::string text =
         fmt::format("replayed {} {} to {} in {:.1f} s", sent, sent == 1 ? "event" : "events",
                     relay_.text(), std::chrono::duration<double>(clock_.now() - started_).count());
@@ -211,6 +219,9 @@ class Replay {
   std::uint64_t file_bytes_ = 0;
   std::uint64_t read_bytes_ = 0;
   std::uint64_t handed_over_ = 0;
+  std::uint64_t lines_ = 0;
+  std::uint64_t events_ = 0;  // of the recording, and those of them under the patterns
+  std::uint64_t wanted_ = 0;
   std::uint64_t gaps_ = 0;
   std::uint64_t missing_ = 0;
   Instant started_;
@@ -236,6 +247,9 @@ int replay(const ReplayOptions& options) {
       return failed(fmt::format("'{}': {}", printable(options.file), std::strerror(errno)));
     }
     std::error_code unknown;
+    if (std::filesystem::is_directory(options.file, unknown)) {
+      return failed(fmt::format("'{}': it is a folder", printable(options.file)));
+    }
     const auto size = std::filesystem::file_size(options.file, unknown);
     if (!unknown) file_bytes = size;
   }

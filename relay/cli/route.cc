@@ -1,12 +1,15 @@
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "relay/base/log.h"
@@ -49,27 +52,43 @@ class Trial final : Admission::Refused, Admission::Outlet {
   Admission admission_;
 };
 
-// What patterns each present subscriber of a running relay has, or nothing if none answers.
+// What patterns each present subscriber of a running relay has, or why there are none.
 struct Subscriber {
   std::string name;
   std::vector<std::string> patterns;
 };
+struct Live {
+  std::vector<Subscriber> subscribers;
+  std::string why_none;
+};
 
-std::vector<Subscriber> live_subscribers(const Config& config) {
-  std::vector<Subscriber> found;
-  if (config.http.listen.empty()) return found;
-  const auto body = http_get(config.http.listen.front(), "/api/taps");
-  if (!body) return found;
-  const auto page = nlohmann::json::parse(*body, nullptr, false);
-  if (!page.is_object() || !page.contains("taps")) return found;
-  for (const auto& tap : page["taps"]) {
-    if (tap.value("sink", "") != "stream" || tap.value("name", "") == "(gone)") continue;
-    std::istringstream words(tap.value("filter", ""));
-    Subscriber subscriber{tap.value("name", ""), {}};
-    for (std::string word; words >> word;) subscriber.patterns.push_back(word);
-    found.push_back(std::move(subscriber));
+// Somebody else's page may have anything in its places.
+std::string text_in(const nlohmann::json& object, const char* member) {
+  const auto found = object.find(member);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+Live live_subscribers(const Config& config) {
+  if (config.http.listen.empty()) {
+    return {{}, "http.listen is off, so no relay was asked for its subscribers"};
   }
-  return found;
+  const std::string place = config.http.listen.front().text();
+  const auto body = http_get(config.http.listen.front(), "/api/taps");
+  if (!body) return {{}, fmt::format("no relay answers at {}: {}", place, body.error().message)};
+  const auto page = nlohmann::json::parse(*body, nullptr, false);
+  if (!page.is_object() || !page.contains("taps") || !page["taps"].is_array()) {
+    return {{}, fmt::format("what answers at {} is no relay", place)};
+  }
+  Live live{{}, fmt::format("no stream subscriber is connected to the relay at {}", place)};
+  for (const auto& tap : page["taps"]) {
+    if (!tap.is_object() || text_in(tap, "sink") != "stream") continue;
+    Subscriber subscriber{text_in(tap, "name"), {}};
+    if (subscriber.name == "(gone)") continue;
+    std::istringstream words(text_in(tap, "filter"));
+    for (std::string word; words >> word;) subscriber.patterns.push_back(word);
+    live.subscribers.push_back(std::move(subscriber));
+  }
+  return live;
 }
 
 void explain(const std::string& who, const std::vector<std::string>& patterns,
@@ -97,6 +116,38 @@ void explain_key(const std::string& key, const RouteOptions& options, const Conf
     explain("  " + printable(subscriber.name, 24), subscriber.patterns, key);
   for (const std::string& pattern : options.patterns)
     explain("  --pattern " + pattern, {pattern}, key);
+  const auto logged = [](const char* name, bool is_on, const char* why) {
+    std::printf("  %-28s %s\n", name, is_on ? why : "off");
+  };
+  logged("spool", !config.spool_directory.empty(), "yes  every event");
+  logged("upstream", !config.upstream.connect.empty(), "yes  every event");
+  if (config.amqp_sink.is_wanted()) {
+    explain("amqp", config.amqp_sink.patterns, key);
+  } else {
+    logged("amqp", false, "");
+  }
+}
+
+// Why nothing can be read under this name: a sentence; none, if it is a file or may be a key.
+std::string path_problem(const std::string& what, int open_error) {
+  std::error_code unknown;
+  if (std::filesystem::is_directory(what, unknown)) return "it is a folder";
+  if (open_error == 0) return {};
+  if (open_error != ENOENT && open_error != ENAMETOOLONG && open_error != ENOTDIR) {
+    return std::strerror(open_error);
+  }
+  const bool is_path =
+      what.find('/') != std::string::npos || what.ends_with(".json") || what.ends_with(".jsonl");
+  return is_path ? std::strerror(open_error) : "";
+}
+
+int route_key(const RouteOptions& options, const Config& config, const Live& live) {
+  const std::string key = key_of_type(options.what);
+  if (!is_routing_key(key)) {
+    return failed(fmt::format("'{}' is neither a file nor a routing key", printable(options.what)));
+  }
+  explain_key(key, options, config, live.subscribers);
+  return kFine;
 }
 
 int route(const RouteOptions& options) {
@@ -112,25 +163,22 @@ int route(const RouteOptions& options) {
   if (const auto fine = check_can_match(options.patterns); !fine) {
     return misused(fine.error().message);
   }
-  const std::vector<Subscriber> live = live_subscribers(*config);
-  if (live.empty()) std::printf("no stream subscriber is connected, or no relay answers\n");
-  if (std::filesystem::is_directory(options.what)) {
-    return failed(fmt::format("'{}' is a folder", printable(options.what)));
-  }
+  if (options.what.empty()) return misused("say what: a routing key, an event type, or a file");
+  errno = 0;
   std::ifstream file(options.what);
-  if (!file) {
-    const std::string key = key_of_type(options.what);
-    if (!is_routing_key(key))
-      return failed(
-          fmt::format("'{}' is neither a file nor a routing key", printable(options.what)));
-    explain_key(key, options, *config, live);
-    return kFine;
+  // A folder can be opened, but not read.
+  const std::string problem = path_problem(options.what, file ? 0 : errno);
+  if (!problem.empty()) {
+    return failed(fmt::format("'{}': {}", printable(options.what), problem));
   }
+  const Live live = live_subscribers(*config);
+  if (live.subscribers.empty()) std::printf("%s\n", live.why_none.c_str());
+  if (!file) return route_key(options, *config, live);
   std::stringstream text;
   text << file.rdbuf();
   Trial trial(config->push.admission);
   trial.run(text.str());
-  for (const std::string& key : trial.keys) explain_key(key, options, *config, live);
+  for (const std::string& key : trial.keys) explain_key(key, options, *config, live.subscribers);
   for (const std::string& refusal : trial.refusals) std::printf("refused: %s\n", refusal.c_str());
   if (trial.keys.empty() && trial.refusals.empty())
     std::printf("an empty list: nothing to route\n");

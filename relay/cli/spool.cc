@@ -2,13 +2,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <ctime>
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "relay/base/clock.h"
+#include "relay/base/log.h"
 #include "relay/cli/command.h"
 #include "relay/spool/cursor_file.h"
 #include "relay/spool/log_recovery.h"
@@ -22,7 +26,7 @@ using Json = nlohmann::ordered_json;
 struct SpoolOptions {
   std::string directory;
   bool json = false;
-  std::uint64_t before = 0;  // segment
+  std::string before;  // segment
   bool everything = false;
 };
 
@@ -99,6 +103,12 @@ std::vector<std::string> set_aside(Disk& disk) {
   return found;
 }
 
+// A spool has one from the start, before there is any segment.
+bool has_epoch(Disk& disk) {
+  const auto names = disk.list().value_or(std::vector<std::string>());
+  return std::find(names.begin(), names.end(), "epoch") != names.end();
+}
+
 int list(const SpoolOptions& options, bool verify) {
   const auto disk = Directory::look(options.directory);
   if (!disk) return failed(disk.error().message);
@@ -114,16 +124,72 @@ int list(const SpoolOptions& options, bool verify) {
     for (const std::string& name : aside) std::printf("set aside: %s\n", name.c_str());
   }
   if (!verify) return kFine;
+  if (reports->empty() && aside.empty() && !has_epoch(**disk)) {
+    return failed(fmt::format("'{}' is no spool: there is no segment in it, and no epoch file",
+                              printable(options.directory)));
+  }
   for (const SegmentReport& report : *reports) {
     if (!is_sound(report)) return failed("the spool is damaged");
   }
   return kFine;
 }
 
+// A segment's number in digits, or its file's name.
+std::optional<std::uint64_t> ordinal_of(const std::string& text) {
+  if (const auto named = segment_ordinal(text)) return named;
+  std::uint64_t ordinal = 0;
+  const char* end = text.data() + text.size();
+  const auto [last, failure] = std::from_chars(text.data(), end, ordinal);
+  if (failure != std::errc{} || last != end) return std::nullopt;
+  return ordinal;
+}
+
+// Of the segment's file, or of what was set aside of it.
+std::optional<std::uint64_t> ordinal_in(const std::string& file) {
+  return segment_ordinal(file.substr(0, segment_name(0).size()));
+}
+
+// The segments below which one are to go; the newest is not one of them, unless all are meant.
+// Looks without a lock and makes nothing: a folder that is no spool is let be. Errors: usage; io.
+Result<std::uint64_t> first_kept(const SpoolOptions& options) {
+  XYLEM_TRY(const auto disk, Directory::look(options.directory));
+  XYLEM_TRY(const auto names, disk->list());
+  std::optional<std::uint64_t> newest;
+  for (const std::string& name : names) {
+    if (const auto ordinal = ordinal_in(name)) newest = std::max(newest.value_or(0), *ordinal);
+  }
+  if (!newest && !has_epoch(*disk)) {
+    return fail(ErrorCode::io,
+                fmt::format("there is no segment in '{}'", printable(options.directory)));
+  }
+  if (options.everything) return std::numeric_limits<std::uint64_t>::max();
+  const auto before = ordinal_of(options.before);
+  if (!before || *before == 0) {
+    return fail(ErrorCode::usage,
+                fmt::format("--before takes a segment's number from 1 on, or its file's name, and "
+                            "'{}' is neither",
+                            printable(options.before)));
+  }
+  if (!newest || *before > *newest) {
+    const std::string others = newest ? fmt::format(
+                                            "the newest is {}. To drop that one too, say "
+                                            "--everything",
+                                            *newest)
+                                      : "the spool has none";
+    return fail(ErrorCode::usage, fmt::format("there is no segment {}; {}", *before, others));
+  }
+  return *before;
+}
+
 // Takes the lock, so that no relay has the spool meanwhile.
 int drop(const SpoolOptions& options) {
-  if (!options.everything && options.before == 0) {
+  if (!options.everything && options.before.empty()) {
     return misused("say what to drop: --before SEGMENT, or --everything");
+  }
+  const auto kept = first_kept(options);
+  if (!kept) {
+    return kept.error().code == ErrorCode::usage ? misused(kept.error().message)
+                                                 : failed(kept.error().message);
   }
   const auto disk = Directory::hold(options.directory);
   if (!disk) return failed(disk.error().message);
@@ -131,13 +197,13 @@ int drop(const SpoolOptions& options) {
   if (!names) return failed(names.error().message);
   std::size_t dropped = 0;
   for (const std::string& name : *names) {
-    const auto ordinal = segment_ordinal(name.substr(0, segment_name(0).size()));
-    if (!ordinal || (!options.everything && *ordinal >= options.before)) continue;
+    const auto ordinal = ordinal_in(name);
+    if (!ordinal || *ordinal >= *kept) continue;
     if (auto removed = (*disk)->remove(name); !removed) return failed(removed.error().message);
     std::fprintf(stderr, "dropped %s\n", name.c_str());
     ++dropped;
   }
-  std::fprintf(stderr, "%zu files dropped\n", dropped);
+  std::fprintf(stderr, "%zu %s dropped\n", dropped, dropped == 1 ? "file" : "files");
   return kFine;
 }
 
@@ -164,8 +230,9 @@ void add_spool(CLI::App& app, Run& run) {
   verify->callback([options, &run] { run = [options] { return list(*options, true); }; });
   CLI::App* removal = add_verb(
       *spool, "drop", "Remove segments, and what was set aside of them, for good", options);
-  removal->add_option("--before", options->before, "Segments below this number");
-  removal->add_flag("--everything", options->everything, "All of them");
+  CLI::Option* before = removal->add_option(
+      "--before", options->before, "Segments below this one: its number, or its file's name");
+  removal->add_flag("--everything", options->everything, "All of them")->excludes(before);
   removal->callback([options, &run] { run = [options] { return drop(*options); }; });
   spool->footer(
       "ls and verify only read, and may look at the spool of a relay that runs.\n"

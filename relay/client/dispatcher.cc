@@ -97,7 +97,7 @@ bool Dispatcher::wants(std::string_view group) const {
 
 Dispatcher::Sent Dispatcher::send(std::string_view type, const EventFields& fields) {
   if (!wants(group_of(type))) return Sent::not_enabled;
-  if (fields.has_common()) {
+  if (fields.has_common() || fields.is_too_deep()) {
     outbox_.refuse();
     return Sent::refused;
   }

@@ -46,8 +46,7 @@ class Dispatcher {
   // not_enabled  disable()d, or not one of the groups
   // full         the outbox has no room; a later try may find some
   // refused      no relay takes it, however often it is tried: it is above 64 KiB, the type makes
-  // no
-  //              routing key, or a field has a name that is the dispatcher's
+  //              no routing key, a field has a name that is the dispatcher's or is nested too deep
   // figures() counts what is full or refused as dropped.
   enum class Sent { queued, not_enabled, full, refused };
   // `type` is Celery's ("task-failed").

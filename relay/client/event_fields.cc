@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <iterator>
 
+#include "relay/base/limits.h"
 #include "relay/base/utf8.h"
 #include "relay/codec/bytes16.h"
 
@@ -15,6 +17,26 @@ namespace {
 bool is_plain(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
+}
+
+// How many objects and lists are inside each other at most, of valid JSON.
+std::size_t depth_of(std::string_view json) {
+  std::size_t deepest = 0;
+  std::size_t depth = 0;
+  bool in_text = false;
+  for (std::size_t at = 0; at < json.size(); ++at) {
+    const char c = json[at];
+    if (c == '"') {
+      in_text = !in_text;
+    } else if (in_text) {
+      at += c == '\\' ? 1 : 0;
+    } else if (c == '{' || c == '[') {
+      deepest = std::max(deepest, ++depth);
+    } else if ((c == '}' || c == ']') && depth != 0) {
+      --depth;
+    }
+  }
+  return deepest;
 }
 
 // How many bytes stand in JSON as they are.
@@ -99,6 +121,7 @@ EventFields& EventFields::add_unsigned(std::string_view field, std::uint64_t num
 EventFields& EventFields::add_json(std::string_view field, std::string_view json) {
   name(field);
   text_ += json;
+  is_too_deep_ |= depth_of(json) >= kJsonDepthMax;
   return *this;
 }
 

@@ -39,7 +39,10 @@ class EventFields {
   void clear() {
     text_.clear();
     has_common_ = false;
+    is_too_deep_ = false;
   }
+  // A value is nested deeper than a relay takes (kJsonDepthMax, of which the event is one).
+  [[nodiscard]] bool is_too_deep() const { return is_too_deep_; }
   // A name was added that is the dispatcher's.
   [[nodiscard]] bool has_common() const { return has_common_; }
   [[nodiscard]] static bool is_common(std::string_view name);
@@ -52,6 +55,7 @@ class EventFields {
   void name(std::string_view name);
   std::string text_;
   bool has_common_ = false;
+  bool is_too_deep_ = false;
 };
 
 // Appends `text` as a JSON string. What is not valid UTF-8 becomes U+FFFD.

@@ -44,6 +44,37 @@ TEST_F(OutputTest, KeepsWhatIsThereUnlessToldOtherwise) {
   EXPECT_EQ(text_of(path), "newest\n");
 }
 
+TEST_F(OutputTest, WhatWasThereStaysUntilThereIsALine) {
+  std::ofstream(path) << "old\n";
+  {
+    auto output = Output::open(path, Output::Mode::replace);
+    ASSERT_TRUE(output->finish());
+    output->remove_if_made(path);
+  }
+  EXPECT_EQ(text_of(path), "old\n");
+  auto output = Output::open(path, Output::Mode::replace);
+  output->discard_old();
+  ASSERT_TRUE(output->finish());
+  EXPECT_EQ(text_of(path), "");
+}
+
+TEST_F(OutputTest, TakesAwayOnlyTheFileThatItHasMade) {
+  auto made = Output::open(path, Output::Mode::create);
+  made->remove_if_made(path);
+  EXPECT_FALSE(std::filesystem::exists(path));
+  const std::string link = folder.path() + "/link";
+  std::filesystem::create_symlink("/dev/null", link);
+  auto led_on = Output::open(link, Output::Mode::replace);
+  ASSERT_TRUE(led_on);
+  led_on->remove_if_made(link);
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  auto moved = Output::open(path, Output::Mode::create);
+  std::filesystem::rename(path, path + ".1");
+  std::ofstream(path) << "another's\n";
+  moved->remove_if_made(path);
+  EXPECT_TRUE(std::filesystem::exists(path)) << "it is another by now";
+}
+
 TEST_F(OutputTest, EndsALineThatAKillHasCutOff) {
   std::ofstream(path) << "whole\nhal";
   auto output = Output::open(path, Output::Mode::append);

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "relay/base/limits.h"
+
 namespace xylem {
 namespace {
 
@@ -52,6 +54,21 @@ TEST(JsonString, ReplacesWhatIsNotUtf8) {
   EXPECT_EQ(json_of("\xC0\xAF"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"") << "overlong";
   EXPECT_EQ(json_of("\xED\xA0\x80"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"") << "a surrogate";
   EXPECT_EQ(json_of("\xE2\x82"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"") << "cut short";
+}
+
+TEST(EventFields, KnowWhetherAValueIsNestedDeeperThanARelayTakes) {
+  const auto nested = [](std::size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
+  EventFields fields;
+  fields.add_json("a", nested(kJsonDepthMax - 1)).add_json("b", R"(["\\\"[[[[", {"c": [1]}])");
+  EXPECT_FALSE(fields.is_too_deep());
+  fields.add("text", nested(400));
+  EXPECT_FALSE(fields.is_too_deep()) << "a text is no list";
+  fields.add_json("d", nested(kJsonDepthMax));
+  EXPECT_TRUE(fields.is_too_deep());
+  fields.clear();
+  EXPECT_FALSE(fields.is_too_deep());
 }
 
 }  // namespace

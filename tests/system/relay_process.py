@@ -25,7 +25,8 @@ def clean_environment(**more):
 
 def xylem(*arguments, timeout=30, env=None, text=True):
     """Runs a command to its end; returncode, stdout, stderr."""
-    done = subprocess.run([XYLEM, *map(str, arguments)], capture_output=True, text=text,
+    given = [word if isinstance(word, bytes) else str(word) for word in arguments]
+    done = subprocess.run([XYLEM, *given], capture_output=True, text=text,
                           timeout=timeout, env=env or clean_environment())
     said = done.stderr if text else done.stderr.decode(errors="replace")
     assert not any(bad in said for bad in NEVER_SAID), said

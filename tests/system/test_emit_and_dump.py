@@ -145,7 +145,7 @@ def test_dump_survives_a_restart_of_the_relay_and_says_that_there_was_a_gap(
     assert epochs[0] < epochs[1]
     assert [(gap["epoch"], gap["first"], gap["count"], gap["reason"]) for gap in dump.gaps()] == [
         (epochs[0], 2, 0, "reconnect")]
-    assert "2 events, 1 gaps" in dump.finish()
+    assert "2 events, 1 gap" in dump.finish()
 
 
 def test_emit_keeps_to_its_rate(relay):

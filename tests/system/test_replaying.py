@@ -437,3 +437,36 @@ def test_progress_is_for_terminals(relay, push, folder):
     said, code = on_a_terminal("replay", file, "--connect", relay.push)
     assert code == 0
     assert "next in" in said and "replayed 2 events" in said
+
+
+def test_record_that_finds_no_relay_leaves_what_was_there(folder):
+    nobody = ("--connect", f"ipc://{folder}/nobody", "--seconds", "0.1")
+    old, link, new = folder / "old.jsonl", folder / "link", folder / "new.jsonl"
+    old.write_text("precious\n")
+    link.symlink_to("/dev/null")
+    for file in (old, link, new):
+        assert xylem("record", file, "--force", *nobody).returncode == 1
+    assert old.read_text() == "precious\n"
+    assert link.is_symlink()
+    assert not new.exists()
+
+
+def test_a_relay_that_went_meanwhile_is_told(relay, push, start_dump):
+    dump = start_dump(relay, "watch", "--seconds", "2")
+    push.event("task-sent", n=1)
+    dump.await_lines("task-sent")
+    relay.stop()
+    said = dump.wait(expected=1)
+    assert "lost the relay at" in said and "there is no relay any more" in said
+    assert "1 event, 0 gaps" in said
+
+
+def test_replay_says_why_it_replayed_nothing(relay, folder):
+    file = folder / "recording.jsonl"
+    file.write_text("")
+    assert "the recording is empty" in xylem("replay", file, "--connect", relay.push).stderr
+    file.write_text('{"received_us":1,"event":{"type":"task-sent"}}\n')
+    said = xylem("replay", file, "worker.#", "--connect", relay.push).stderr
+    assert "no event of the recording is under these patterns" in said
+    done = xylem("replay", folder, "--connect", relay.push)
+    assert done.returncode == 1 and "it is a folder" in done.stderr

@@ -174,3 +174,34 @@ def test_a_sidecar_whose_central_never_was_says_so(folder, start_relay, log, pla
         until(lambda: sidecar.log_lines(f"upstream {central} takes events"), "it is back")
         until(lambda: "is away" not in sidecar.get("/readyz")[1] and
               '"passed": false' not in sidecar.get("/readyz")[1], "it is told no more")
+
+
+@pytest.mark.parametrize("before", ["-1", "0", "99999", "x", "0x1"])
+def test_drop_refuses_a_segment_that_there_is_not(context, spooling, log, before):
+    relay = spooling()
+    send(context, relay, 10)
+    relay.stop()
+    here = sorted(log.glob("*.seg"))
+    assert here
+    done = xylem("spool", "drop", log, f"--before={before}")
+    assert done.returncode == 2 and before in done.stderr
+    assert sorted(log.glob("*.seg")) == here
+
+
+def test_drop_reads_numbers_as_people_do(log):
+    log.mkdir()
+    for number in range(1, 12):
+        (log / f"{number:012}.seg").touch()
+    assert xylem("spool", "drop", log, "--before", "010").returncode == 0
+    assert [int(file.stem) for file in sorted(log.glob("*.seg"))] == [10, 11]
+    assert xylem("spool", "drop", log, "--before", "000000000011.seg").returncode == 0
+    assert [int(file.stem) for file in log.glob("*.seg")] == [11]
+
+
+def test_what_is_no_spool_is_neither_made_nor_called_sound(folder):
+    done = xylem("spool", "drop", "--everything", folder / "none")
+    assert done.returncode == 1 and not (folder / "none").exists()
+    done = xylem("spool", "drop", "--everything", folder)
+    assert done.returncode == 1 and "no segment" in done.stderr and not list(folder.iterdir())
+    done = xylem("spool", "verify", folder)
+    assert done.returncode == 1 and "is no spool" in done.stderr

@@ -1,6 +1,8 @@
 """Usage errors, xylem route, xylem check: what the shell is told."""
+import http.server
 import json
 import subprocess
+import threading
 
 import pytest
 
@@ -25,7 +27,8 @@ def test_without_a_command_usage_is_an_error():
     ["emit", "task-sent", "--count", "1.5"], ["emit", "task-sent", "--timeout", "-1"],
     ["dump", "--limit", "0"], ["dump", "--limit", "-1"], ["dump", "--seconds", "-1"],
     ["dump", "--seconds", "nan"], ["replay", "x", "--timeout", "-1"],
-    ["record", "x", "--force", "--append"]])
+    ["record", "x", "--force", "--append"], ["bench", "--events", "1e3"],
+    ["bench", "--stalled", "-1"], ["spool", "drop", "x", "--everything", "--before", "1"]])
 def test_a_usage_error_exits_2_and_says_what_is_wrong(arguments):
     done = xylem(*arguments)
     said = done.stderr + done.stdout
@@ -42,7 +45,10 @@ def test_a_usage_error_exits_2_and_says_what_is_wrong(arguments):
     ["emit", "task-sent", "a=1", "a=2"], ["emit", "task-sent", "=1"],
     ["emit", "task-\n"], ["emit", "a" * 246], ["emit", ".".join("a" * 33)],
     ["dump", "--since", "2999-01-01T00:00:00Z"], ["dump", "--connect", "tcp://*:7603"],
-    ["replay", "x", "task-failed"]])
+    ["replay", "x", "task-failed"], ["route", ""], ["bench", "--pattern", "task-failed"],
+    ["bench", "--list-events", "3"], ["control", "heart-beat"],
+    ["emit", "task-sent", "--hostname", b"\xff"],
+    ["emit", "task-sent", "a=" + "[" * 32 + "]" * 32]])
 def test_an_argument_that_makes_no_sense_is_a_usage_error(arguments):
     done = xylem(*arguments, timeout=5)
     assert done.returncode == 2 and "xylem: " in done.stderr
@@ -61,7 +67,7 @@ def test_a_pattern_that_can_match_nothing_is_told_with_the_one_that_was_meant(co
 @pytest.mark.parametrize("command", [
     ["check", "--defaults"], ["check", "--show"],
     ["route", "task-sent", "--set", "http.listen=off"],
-    ["spool", "ls", "."], ["spool", "verify", "."], ["--version"], ["--help"], ["emit", "--help"]])
+    ["spool", "ls", "."], ["--version"], ["--help"], ["emit", "--help"]])
 def test_a_command_whose_output_is_lost_has_failed(command, tmp_path):
     with open("/dev/full", "wb") as full:
         done = subprocess.run([XYLEM, *command], stdout=full, stderr=subprocess.PIPE, text=True,
@@ -152,3 +158,48 @@ def test_route_with_a_bad_configuration_exits_78():
 def test_check_of_a_good_configuration_says_so_and_exits_0():
     done = xylem("check")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "the configuration is fine\n")
+
+
+@pytest.mark.parametrize("count", ["1e3", "0x10", "-1", "99999999999999999999"])
+def test_a_number_that_is_none_is_told_with_what_is_wanted(count):
+    done = xylem("emit", "task-sent", "--count", count)
+    assert done.returncode == 2
+    assert f"'{count}' is not a whole number from 1 to 1000000000000000000" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a/b/c", "event.json"])
+def test_route_of_a_path_that_leads_nowhere_is_no_crash_and_no_key(name):
+    code, _, said = route(name)
+    assert code == 1 and "xylem: " in said
+
+
+def test_route_tells_of_every_sink_and_why_no_subscriber_is_named(folder):
+    _, out, _ = route("task-sent", "--set", f"spool.directory={folder}")
+    rows = {" ".join(line.split()) for line in out.splitlines()}
+    assert {"spool yes every event", "upstream off", "amqp off"} <= rows
+    assert "http.listen is off" in out
+
+
+def test_route_is_not_taken_in_by_somebody_elses_page():
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = b'{"taps":[1,{"sink":3,"name":[]}]}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"http://127.0.0.1:{server.server_port}"
+        done = xylem("route", "task-sent", "--set", f"http.listen={place}")
+        server.shutdown()
+    assert done.returncode == 0 and "no stream subscriber is connected" in done.stdout
+
+
+def test_an_ipc_address_that_is_a_folder_is_told_as_one(folder):
+    done = xylem("dump", "--connect", f"ipc://{folder}", "--seconds", "0.1")
+    assert done.returncode == 1 and "that is a folder" in done.stderr
