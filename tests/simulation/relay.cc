@@ -178,6 +178,7 @@ struct Relay::Life {
     for (auto agent = agents.rbegin(); agent != agents.rend(); ++agent) {
       if (auto started = (*agent)->on_start(); !started) return started;
     }
+    held_at_start = spool->catalog().account().unread;
     return {};
   }
 
@@ -200,6 +201,7 @@ struct Relay::Life {
   std::optional<SpoolAgent> spool_agent;
   std::optional<Upstream> upstream;
   LocalWorkers local;
+  std::uint64_t held_at_start = 0;
   std::vector<Agent*> agents;  // in flow order
   std::vector<Instant> asleep_until;
   std::optional<Instant> stop_by;
@@ -261,8 +263,12 @@ void Relay::note_figures() {
   if (!life_->upstream) return;
   const Ledger ledger = upstream_ledger();
   // What was read and not acknowledged the quota may have let go of; then it was in memory alone.
-  const std::uint64_t unread = life_->spool->catalog().account().unread;
-  if (has_small_quota()) oracle_.admitted_loss(ledger.held - std::min(ledger.held, unread));
+  if (has_small_quota()) {
+    const LogCatalog::Account log = life_->spool->catalog().account();
+    const std::uint64_t taken = life_->held_at_start + log.passed - log.unread;
+    const std::uint64_t told = ledger.delivered + ledger.dropped_total();
+    oracle_.admitted_loss(taken - std::min(taken, told));
+  }
   for (std::size_t i = 0; i < kDropReasonCount; ++i) counts_.dropped[i] += ledger.dropped[i];
 }
 
