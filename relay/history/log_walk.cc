@@ -30,8 +30,9 @@ void LogWalk::found(const Batch& first) {
 
 std::optional<LogWalk::Piece> LogWalk::next() {
   for (;;) {
+    const LogPosition passed = log_->passed_to();  // before it is read, as more may come meanwhile
     BatchRef batch = waiting_ ? std::exchange(waiting_, {}) : log_->read();
-    if (!batch) return std::nullopt;
+    if (!batch) return log_->has_more() || is_seeking() ? std::nullopt : skip_to(passed);
     if (since_us_) found(*batch);
     const Epoch epoch = batch->epoch();
     const Sequence first = batch->first_sequence();
@@ -40,9 +41,19 @@ std::optional<LogWalk::Piece> LogWalk::next() {
     if (epoch == place_.epoch && first <= place_.sequence) return pass(batch);
     waiting_ = std::move(batch);
     if (epoch == place_.epoch) return gap_to(first);
-    if (auto gap = end_epoch()) return gap;
+    if (auto gap = end_epoch(epoch)) return gap;
     place_ = {epoch, {1}};
   }
+}
+
+// What the quota had no room for never comes.
+std::optional<LogWalk::Piece> LogWalk::skip_to(const LogPosition& passed) {
+  if (passed <= place_) return std::nullopt;
+  if (passed.epoch != place_.epoch) {
+    if (auto gap = end_epoch(passed.epoch)) return gap;
+    place_ = {passed.epoch, {1}};
+  }
+  return gap_to(passed.sequence);
 }
 
 LogWalk::Piece LogWalk::gap_to(Sequence end) {
@@ -52,14 +63,14 @@ LogWalk::Piece LogWalk::gap_to(Sequence end) {
 }
 
 // What is missing at the end of an epoch, if anything is.
-std::optional<LogWalk::Piece> LogWalk::end_epoch() {
+std::optional<LogWalk::Piece> LogWalk::end_epoch(Epoch next) {
   const Sequence known = log_->end_of(place_.epoch);
   if (place_.sequence < known) return gap_to(known);
   // What its sources were not told to have arrived, they sent again in the next one.
   if (known != Sequence{} || log_->reaches(place_.epoch, place_.sequence)) return std::nullopt;
   // It may have ended anywhere, and others may have come and gone.
   const Gap gap{place_.epoch, place_.sequence, {}, 0, GapReason::retention};
-  place_ = {waiting_->epoch(), {1}};
+  place_ = {next, {1}};
   return Piece{{}, gap};
 }
 

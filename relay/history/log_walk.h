@@ -30,7 +30,9 @@ class LogWalk {
   // The next piece, or nothing just now: either the log has no more, or it was looked through for
   // as long as one call may take; has_more() tells which.
   [[nodiscard]] std::optional<Piece> next();
-  [[nodiscard]] bool has_more() const { return waiting_ || log_->has_more(); }
+  [[nodiscard]] bool has_more() const {
+    return waiting_ || log_->has_more() || (!is_seeking() && log_->passed_to() > place_);
+  }
   [[nodiscard]] bool is_seeking() const { return since_us_.has_value(); }
   // What lies before was given. REQUIRES that it is not seeking.
   [[nodiscard]] const LogPosition& place() const { return place_; }
@@ -41,7 +43,8 @@ class LogWalk {
   void found(const Batch& first);
   [[nodiscard]] Piece pass(const BatchRef& batch);
   [[nodiscard]] Piece gap_to(Sequence end);
-  [[nodiscard]] std::optional<Piece> end_epoch();
+  [[nodiscard]] std::optional<Piece> end_epoch(Epoch next);
+  [[nodiscard]] std::optional<Piece> skip_to(const LogPosition& passed);
 
   std::unique_ptr<LogHistory> log_;
   std::optional<std::int64_t> since_us_;

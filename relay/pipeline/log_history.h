@@ -7,6 +7,13 @@
 
 namespace xylem {
 
+// An event's place in the whole log: that of an epoch behind that of the epochs before it.
+struct LogPosition {
+  Epoch epoch;
+  Sequence sequence;
+  friend constexpr auto operator<=>(const LogPosition&, const LogPosition&) = default;
+};
+
 // The relay's log on disk, read in order from some place on; the spool has it. One owner thread.
 class LogHistory {
  public:
@@ -19,6 +26,9 @@ class LogHistory {
   // much as one call may; has_more() tells which.
   [[nodiscard]] virtual BatchRef read() = 0;
   [[nodiscard]] virtual bool has_more() const = 0;
+  // What lies before has come to the log by now: whatever read() does not give of it, once there is
+  // no more, it has let go of.
+  [[nodiscard]] virtual LogPosition passed_to() const = 0;
   // Holds no file until it is read again.
   virtual void rest() = 0;
   // Behind the last event of an epoch that has ended, as far as the log knows, whether or not it

@@ -8,15 +8,9 @@
 
 #include "relay/base/ids.h"
 #include "relay/metrics/published.h"
+#include "relay/pipeline/log_history.h"
 
 namespace xylem {
-
-// An event's place in the whole log: that of an epoch behind that of the epochs before it.
-struct LogPosition {
-  Epoch epoch;
-  Sequence sequence;
-  friend constexpr auto operator<=>(const LogPosition&, const LogPosition&) = default;
-};
 
 // What is known of a segment without reading it.
 struct SegmentFacts {
@@ -50,6 +44,7 @@ class LogCatalog {
     std::uint64_t bytes = 0;
     Sequence end;  // behind the last event that was written
     std::int64_t newest_us = 0;
+    LogPosition passed_to;      // behind the last event that came by, written or dropped
     std::uint64_t passed = 0;   // events of this epoch that came by
     std::uint64_t dropped = 0;  // of them, those for which the quota had no room
   };

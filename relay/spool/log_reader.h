@@ -26,6 +26,7 @@ class LogReader final : public LogHistory {
   void seek(std::int64_t since_us) override;
   [[nodiscard]] BatchRef read() override;
   [[nodiscard]] bool has_more() const override;
+  [[nodiscard]] LogPosition passed_to() const override { return catalog_.tail().passed_to; }
   void rest() override;
   [[nodiscard]] Sequence end_of(Epoch epoch) const override { return catalog_.end_of(epoch); }
   [[nodiscard]] bool reaches(Epoch epoch, Sequence sequence) const override {

@@ -211,12 +211,17 @@ Result<void> LogWriter::write(std::span<const BatchRef> group) {
   return {};
 }
 
+void LogWriter::note_passed(const Batch& batch) {
+  tail_.passed += batch.size();
+  tail_.passed_to = {batch.epoch(), batch.first_sequence().after(batch.size())};
+}
+
 void LogWriter::note(std::span<const BatchRef> group) {
   for (const BatchRef& batch : group) {
     ++figures_.batches;
     figures_.events += batch->size();
     figures_.bytes += batch->frame().size();
-    tail_.passed += batch->size();
+    note_passed(*batch);
     unsynced_.push_back(batch);
     unsynced_bytes_ += batch->frame().size();
   }
@@ -242,7 +247,7 @@ LogWriter::Outcome LogWriter::append(std::span<const BatchRef> group, std::int64
     if (room == Room::full) return Outcome::full;
     if (room == Room::dropped) {
       for (const BatchRef& batch : group) {
-        tail_.passed += batch->size();
+        note_passed(*batch);
         tail_.dropped += batch->size();
         figures_.dropped_newest += batch->size();
       }

@@ -92,6 +92,7 @@ class LogWriter {
   [[nodiscard]] Room make_room();
   [[nodiscard]] bool remove_oldest(bool even_if_needed);
   void note(std::span<const BatchRef> group);
+  void note_passed(const Batch& batch);
   void show();
   Outcome fail_with(const Error& error);
 

@@ -26,8 +26,11 @@ class ListedLog final : public LogHistory {
  public:
   // It knows that the epoch before had so much, whether or not it can be read.
   ListedLog(const std::vector<BatchRef>& records, const std::size_t& written,
-            Sequence end_of_before)
-      : records_(records), written_(written), end_of_before_(end_of_before) {}
+            Sequence end_of_before, const LogPosition& passed_to)
+      : records_(records),
+        written_(written),
+        end_of_before_(end_of_before),
+        passed_to_(passed_to) {}
   void seek(Epoch epoch, Sequence sequence) override {
     for (at_ = 0; at_ < records_.size(); ++at_) {
       const Batch& record = *records_[at_];
@@ -41,6 +44,7 @@ class ListedLog final : public LogHistory {
   }
   BatchRef read() override { return has_more() ? records_[at_++] : BatchRef(); }
   bool has_more() const override { return at_ < std::min(written_, records_.size()); }
+  LogPosition passed_to() const override { return passed_to_; }
   void rest() override {}
   Sequence end_of(Epoch epoch) const override {
     return epoch == kBefore ? end_of_before_ : Sequence{0};
@@ -58,6 +62,7 @@ class ListedLog final : public LogHistory {
   const std::vector<BatchRef>& records_;
   const std::size_t& written_;
   Sequence end_of_before_;
+  const LogPosition& passed_to_;
   std::size_t at_ = 0;
 };
 
@@ -75,6 +80,12 @@ class WayBackTest : public ::testing::Test {
     log.push_back(made);
     ++written;
     kept->add(made);
+  }
+  // Its quota has no room for these.
+  void drop(std::size_t events) {
+    kept->add(batch(kNow, next, events, 10));
+    next += events;
+    passed_to = {kNow, {next}};
   }
   void log_of_before(std::uint64_t first, std::size_t events, std::int64_t at_us) {
     log.push_back(batch(kBefore, first, events, at_us));
@@ -136,6 +147,7 @@ class WayBackTest : public ::testing::Test {
 
   std::vector<BatchRef> log;
   std::size_t written = 0;
+  LogPosition passed_to;
   Sequence end_of_before{0};
   std::optional<Retention> kept;
   std::uint64_t next = 1;
@@ -143,8 +155,8 @@ class WayBackTest : public ::testing::Test {
   Instant now{std::chrono::hours(1)};
   Doorbell bell;
   HistoryLink link{{}};
-  HistoryAgent agent{[this] { return std::make_unique<ListedLog>(log, written, end_of_before); },
-                     link};
+  HistoryAgent agent{
+      [this] { return std::make_unique<ListedLog>(log, written, end_of_before, passed_to); }, link};
 };
 
 TEST_F(WayBackTest, ComesFromMemoryWhileMemoryReachesBack) {
@@ -187,6 +199,27 @@ TEST_F(WayBackTest, WaitsForTheLogsWriterWhereMemoryHasLetGo) {
   written = 2;
   EXPECT_EQ(walk(made), "7:3-4 ");
   EXPECT_TRUE(made.at_end());
+}
+
+TEST_F(WayBackTest, WaitsForNothingThatTheLogHadNoRoomFor) {
+  log_of_before(1, 3, 1);
+  keep(0);
+  WayBack early = way();
+  early.begin_at(kBefore, {2});
+  EXPECT_EQ(walk(early), "6:2-3 ");
+  drop(5);
+  EXPECT_EQ(walk(early), "gap 7:1-5 ");
+  EXPECT_TRUE(early.at_end());
+  EXPECT_EQ(from(kBefore, 3), "6:3-3 gap 7:1-5 end");
+  EXPECT_EQ(from(kNow, 4), "gap 7:4-5 end");
+  pass(2, 20);
+  EXPECT_EQ(from(kNow, 4), "gap 7:4-5 7:6-7 end");
+}
+
+TEST_F(WayBackTest, GivesFromMemoryWhatTheLogHadNoRoomFor) {
+  log_of_before(1, 3, 1);
+  drop(5);
+  EXPECT_EQ(from(kBefore, 2), "6:2-3 7:1-5 end");
 }
 
 TEST_F(WayBackTest, GoesThroughTheEpochsInOrder) {
