@@ -19,13 +19,19 @@
 
 namespace xylem {
 
+// What a ring holds at most, in bytes of frames, and the batch that reached them. All that a source
+// takes in stands in line behind what is in its ring, so that one is short. A sink's is for the
+// time that a disk takes to sync.
+inline constexpr std::size_t kSourceEdgeBytesMax = std::size_t{4} << 20;
+inline constexpr std::size_t kSinkEdgeBytesMax = std::size_t{32} << 20;
+
 // A ring between two agents, with the bells that wake them: the consumer's when batches arrive, the
 // producer's when room appears after the ring was full. The policy of an edge is always `block`:
 // what a subscriber's slowness costs is decided at its tap, never here.
 //
 // `Handle` is a plain pointer that owns: Batch* from a source (sole ownership, so that it can be
 // stamped), const Batch* to a sink (one reference). Whoever pops it takes the ownership.
-template <class Handle>
+template <class Handle, std::size_t kBytesMax>
 class Edge {
  public:
   Edge(std::string name, std::size_t capacity_batches)
@@ -45,22 +51,29 @@ class Edge {
     consumer_ = &consumer;
   }
 
-  // Producer thread.
-  [[nodiscard]] std::size_t room() const { return ends_.first.room(); }
+  // Producer thread. In batches, as long as they are not large; none if it holds kBytesMax.
+  [[nodiscard]] std::size_t room() const {
+    const std::uint64_t held = pushed_bytes_ - popped_bytes_.load(std::memory_order_seq_cst);
+    return held < kBytesMax ? ends_.first.room() : 0;
+  }
   void push(Handle batch) {
+    pushed_bytes_ += batch->frame().size();
     XYLEM_CHECK(ends_.first.push(batch), "a producer asks for room first");
   }
   void ring_consumer() { consumer_->ring(); }
   // Says that the producer will sleep until there is room for so many; false if there is after all.
   [[nodiscard]] bool await_room(std::size_t batches) {
     producer_waits_.exchange(true, std::memory_order_seq_cst);
-    return ends_.first.room() < batches;
+    return room() < batches;
   }
 
   // Consumer thread.
   [[nodiscard]] bool empty() const { return ends_.second.available() == 0; }
   [[nodiscard]] std::size_t pop(std::span<Handle> out) {
     const std::size_t count = ends_.second.pop(out);
+    std::uint64_t bytes = popped_bytes_.load(std::memory_order_relaxed);
+    for (const Handle batch : out.first(count)) bytes += batch->frame().size();
+    popped_bytes_.store(bytes, std::memory_order_seq_cst);
     // An exchange, not a load first: a load could be done before the pop is seen by a producer that
     // just then says that it waits, and then nobody would wake it.
     if (count != 0 && producer_waits_.exchange(false, std::memory_order_seq_cst)) {
@@ -103,6 +116,8 @@ class Edge {
   std::string name_;
   SpscRing<Handle> ring_;
   std::pair<typename SpscRing<Handle>::Producer, typename SpscRing<Handle>::Consumer> ends_;
+  std::uint64_t pushed_bytes_ = 0;  // the producer's
+  std::atomic<std::uint64_t> popped_bytes_{0};
   Doorbell* producer_ = nullptr;
   Doorbell* consumer_ = nullptr;
   std::atomic<bool> producer_waits_{false};
@@ -111,7 +126,7 @@ class Edge {
   Published<Stamped> stamped_shown_;
 };
 
-using SourceEdge = Edge<Batch*>;
-using SinkEdge = Edge<const Batch*>;
+using SourceEdge = Edge<Batch*, kSourceEdgeBytesMax>;
+using SinkEdge = Edge<const Batch*, kSinkEdgeBytesMax>;
 
 }  // namespace xylem

@@ -51,6 +51,28 @@ TEST_F(EdgeTest, WakesTheConsumerWhenTold) {
   EXPECT_TRUE(readable(consumer.fd(), 0));
 }
 
+TEST_F(EdgeTest, HasNoRoomOnceItHoldsItsBytes) {
+  SourceEdge wide{"push", 64};
+  wide.join(producer, consumer);
+  std::size_t bytes = 0;
+  std::size_t largest = 0;
+  while (wide.room() != 0) {
+    auto batch = batch_of("a", 4, 100'000);
+    largest = std::max(largest, batch->frame().size());
+    bytes += batch->frame().size();
+    wide.push(batch.release());
+  }
+  EXPECT_GE(bytes, kSourceEdgeBytesMax);
+  EXPECT_LT(bytes, kSourceEdgeBytesMax + largest);
+  producer.will_sleep();
+  EXPECT_TRUE(wide.await_room(1));
+  std::array<Batch*, 1> out{};
+  ASSERT_EQ(wide.pop(out), 1u);
+  delete out[0];
+  EXPECT_TRUE(readable(producer.fd(), 0));
+  EXPECT_NE(wide.room(), 0u);
+}
+
 TEST_F(EdgeTest, WakesAProducerThatWaitsForRoom) {
   push();
   push();
