@@ -15,7 +15,7 @@ class LogCatalogTest : public ::testing::Test {
   void SetUp() override {
     catalog.reset({{1, {6}, {1}, {11}, 100, 1000, 50}, {2, {6}, {11}, {31}, 200, 1000, 110}});
     catalog.add({3, {7}, {1}, {1}, 300, 64, 300});
-    catalog.show({3, 500, {6}, 350, 5, 0});
+    catalog.show({3, 500, {6}, 350, {{7}, {6}}, 5, 0});
   }
   std::uint64_t ordinal_at(std::uint64_t epoch, std::uint64_t sequence) {
     const auto found = catalog.at({{epoch}, {sequence}});
