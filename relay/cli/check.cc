@@ -5,6 +5,7 @@
 
 #include "relay/cli/command.h"
 #include "relay/cli/output.h"
+#include "relay/cli/progress.h"
 #include "relay/node/config.h"
 #include "relay/node/option_table.h"
 
@@ -25,8 +26,7 @@ int check(CheckOptions options) {
   const auto config = load_config(options.sources);
   if (!config) {
     std::fputs(text_of(config.error()).c_str(), stderr);
-    const std::size_t count = config.error().size();
-    std::fprintf(stderr, "%zu problem%s\n", count, count == 1 ? "" : "s");
+    std::fprintf(stderr, "%s\n", counted(config.error().size(), "problem").c_str());
     return kBadConfiguration;
   }
   if (options.show) std::fputs(effective_toml(*config).c_str(), stdout);

@@ -10,6 +10,7 @@
 #include "relay/cli/event_text.h"
 #include "relay/cli/follow.h"
 #include "relay/cli/output.h"
+#include "relay/cli/progress.h"
 
 namespace xylem::cli {
 namespace {
@@ -41,8 +42,7 @@ class Dump final : public Follower {
   // Says what was printed, or why it could not be.
   [[nodiscard]] int finish() {
     const std::string account =
-        fmt::format("{} {}, {} {}{}", events_, events_ == 1 ? "event" : "events", gaps_,
-                    gaps_ == 1 ? "gap" : "gaps",
+        fmt::format("{}, {}{}", counted(events_, "event"), counted(gaps_, "gap"),
                     missing_ != 0 ? fmt::format(", {} events missing", missing_) : "");
     if (const auto done = output_.finish(); !done) {
       return failed(fmt::format("cannot write to standard output: {}, after at most {}",

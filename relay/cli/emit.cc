@@ -13,6 +13,7 @@
 #include "relay/base/log.h"
 #include "relay/base/utf8.h"
 #include "relay/cli/command.h"
+#include "relay/cli/progress.h"
 #include "relay/client/dispatcher.h"
 #include "relay/event/routing_key.h"
 
@@ -147,8 +148,8 @@ int emit(const EmitOptions& options) {
     return failed(fmt::format("{} of {} events were not sent: is a relay at {}? ({})", left,
                               figures.sent + left, address->text(), why_no_relay(*address, kPush)));
   }
-  std::fprintf(stderr, "sent %llu %s to %s\n", static_cast<unsigned long long>(figures.sent),
-               figures.sent == 1 ? "event" : "events", address->text().c_str());
+  std::fprintf(stderr, "sent %s to %s\n", counted(figures.sent, "event").c_str(),
+               address->text().c_str());
   return interrupted() ? kFailed : kFine;
 }
 

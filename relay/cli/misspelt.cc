@@ -26,11 +26,8 @@ std::vector<std::string> options_of(const CLI::App& app) {
 
 // Empty for a word that is one of `names`, or near none of them.
 std::string suggestion(const std::string& word, const std::vector<std::string>& names) {
-  const auto near = std::min_element(names.begin(), names.end(), [&](auto& a, auto& b) {
-    return edit_distance(a, word) < edit_distance(b, word);
-  });
-  const std::size_t most = 1 + word.size() / 4;  // letters; more make another word of it
-  if (near == names.end() || *near == word || edit_distance(*near, word) > most) return "";
+  const auto near = nearest(names, word, 1 + word.size() / 4);  // more make another word of it
+  if (near == names.end() || *near == word) return "";
   return fmt::format("there is no {}; did you mean {}?", word, *near);
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "relay/base/clock.h"
 
@@ -26,5 +27,7 @@ class Progress {
 
 // "1.4 MB", "312 B": for people.
 [[nodiscard]] std::string bytes_text(std::uint64_t bytes);
+// "1 event", "2 events".
+[[nodiscard]] std::string counted(std::uint64_t count, std::string_view noun);
 
 }  // namespace xylem::cli

@@ -83,8 +83,8 @@ class Recorder final : public Follower {
   [[nodiscard]] bool is_empty() const { return output_.bytes() == 0; }
   // "12 events, 3.4 kB, 1 gap, 7 events missing"
   [[nodiscard]] std::string account() const {
-    std::string text = fmt::format("{} {}, {}, {} {}", events_, events_ == 1 ? "event" : "events",
-                                   bytes_text(output_.bytes()), gaps_, gaps_ == 1 ? "gap" : "gaps");
+    std::string text = fmt::format("{}, {}, {}", counted(events_, "event"),
+                                   bytes_text(output_.bytes()), counted(gaps_, "gap"));
     if (missing_ != 0) text += fmt::format(", {} events missing", missing_);
     if (unknown_ != 0) text += fmt::format(", {} of unknown size", unknown_);
     return text;

@@ -186,23 +186,21 @@ class Replay {
   }
   void show(const std::string& more) {
     progress_.show(clock_.now(), [&] {
-      const std::uint64_t sent = player_.sent();
-      std::string text = fmt::format("{} {} sent", sent, sent == 1 ? "event" : "events");
+      std::string text = counted(player_.sent(), "event") + " sent";
       if (file_bytes_ != 0) text += fmt::format(", {} % read", read_bytes_ * 100 / file_bytes_);
       return more.empty() ? text : text + ", " + more;
     });
   }
   void summary() const {
-    const std::uint64_t sent = player_.sent();
     if (lines_ == 0) std::fprintf(stderr, "the recording is empty\n");
     if (events_ != 0 && wanted_ == 0) {
       std::fprintf(stderr, "no event of the recording is under these patterns\n");
     }
     std::string text =
-        fmt::format("replayed {} {} to {} in {:.1f} s", sent, sent == 1 ? "event" : "events",
+        fmt::format("replayed {} to {} in {:.1f} s", counted(player_.sent(), "event"),
                     relay_.text(), std::chrono::duration<double>(clock_.now() - started_).count());
     if (gaps_ != 0) {
-      text += fmt::format("; passed over {} {}", gaps_, gaps_ == 1 ? "gap" : "gaps");
+      text += "; passed over " + counted(gaps_, "gap");
       if (missing_ != 0) text += fmt::format(", {} events missing in the recording", missing_);
     }
     std::fprintf(stderr, "%s\n", text.c_str());

@@ -43,8 +43,8 @@ class Trial final : Admission::Refused, Admission::Outlet {
 
  private:
   void on_refused(Refusal why, std::string_view, std::size_t bytes) override {
-    refusals.push_back(
-        fmt::format("{} ({} bytes); expected {}", name_of(why), bytes, admission_.expected(why)));
+    refusals.push_back(fmt::format("{} ({} bytes); expected {}", name_of(why), bytes,
+                                   admission_.expected(why, bytes)));
   }
   void on_batch(std::unique_ptr<Batch> batch) override {
     for (const EventEntry& entry : batch->entries()) keys.emplace_back(batch->key_of(entry));

@@ -14,6 +14,7 @@
 #include "relay/base/clock.h"
 #include "relay/base/log.h"
 #include "relay/cli/command.h"
+#include "relay/cli/progress.h"
 #include "relay/spool/cursor_file.h"
 #include "relay/spool/log_recovery.h"
 #include "relay/spool/segment_format.h"
@@ -144,11 +145,6 @@ std::optional<std::uint64_t> ordinal_of(const std::string& text) {
   return ordinal;
 }
 
-// Of the segment's file, or of what was set aside of it.
-std::optional<std::uint64_t> ordinal_in(const std::string& file) {
-  return segment_ordinal(file.substr(0, segment_name(0).size()));
-}
-
 // The segments below which one are to go; the newest is not one of them, unless all are meant.
 // Looks without a lock and makes nothing: a folder that is no spool is let be. Errors: usage; io.
 Result<std::uint64_t> first_kept(const SpoolOptions& options) {
@@ -203,7 +199,7 @@ int drop(const SpoolOptions& options) {
     std::fprintf(stderr, "dropped %s\n", name.c_str());
     ++dropped;
   }
-  std::fprintf(stderr, "%zu %s dropped\n", dropped, dropped == 1 ? "file" : "files");
+  std::fprintf(stderr, "%s dropped\n", counted(dropped, "file").c_str());
   return kFine;
 }
 

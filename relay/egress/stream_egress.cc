@@ -206,8 +206,10 @@ Frame StreamEgress::front_of(const Subscriber& subscriber) {
 // into one notice instead of queueing in libzmq.
 bool StreamEgress::send_front(const std::string& peer, Subscriber& subscriber) {
   if (!subscriber.session.may_send()) return false;
-  waits_for_pipe_ |= !has_room_in_pipe(subscriber);
-  if (!has_room_in_pipe(subscriber)) return false;
+  if (!has_room_in_pipe(subscriber)) {
+    waits_for_pipe_ = true;
+    return false;
+  }
   Frame identity{std::string_view(peer)};
   SendOutcome outcome = socket_->send(identity, true);
   std::size_t bytes = 0;

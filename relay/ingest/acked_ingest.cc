@@ -288,7 +288,7 @@ void AckedIngest::on_refused(Refusal why, std::string_view key, std::size_t byte
   log_.warn(name_of(why),
             fmt::format("acked refused {} bytes under key '{}' from {}; expected {}: {}", bytes,
                         printable(key), from.empty() ? "a local socket" : from,
-                        admission_.expected(why), name_of(why)));
+                        admission_.expected(why, bytes), name_of(why)));
 }
 
 bool AckedIngest::has_work() {

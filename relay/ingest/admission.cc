@@ -41,13 +41,13 @@ void Admission::refuse(Refusal why, std::string_view key, const Bulk& bulk) {
   refused_.on_refused(why, key, bulk.bytes);
 }
 
-std::string Admission::expected(Refusal why) const {
+std::string Admission::expected(Refusal why, std::size_t bytes) const {
   switch (why) {
     case Refusal::bad_frames:
     case Refusal::wrong_identifier:
       return "two frames, [routing key][JSON], or one that is a batch";
     case Refusal::message_too_large:
-      if (would_swell_) {
+      if (bytes <= options_.limits.message_bytes_max) {  // but not as JSON
         return fmt::format("a batch of at most {} bytes of JSON (8 times push.message_bytes_max)",
                            options_.limits.frame().json_bytes_max());
       }
@@ -192,10 +192,7 @@ void Admission::admit_batch(std::span<const std::byte> frame) {
 void Admission::admit_batch(std::unique_ptr<Batch> batch) {
   if (batch->is_shaped()) {
     if (const auto refusal = shape_check_.refusal_of(*batch)) {
-      would_swell_ = true;
-      refuse(*refusal, "", {batch->frame().size(), batch->size()});
-      would_swell_ = false;
-      return;
+      return refuse(*refusal, "", {batch->frame().size(), batch->size()});
     }
   }
   flush();  // what came before goes before

@@ -51,8 +51,8 @@ class Admission {
   // Hands over what was begun.
   void flush();
 
-  // What would have been taken instead, for people. Only while on_refused() runs.
-  [[nodiscard]] std::string expected(Refusal why) const;
+  // What would have been taken instead of so many bytes, for people.
+  [[nodiscard]] std::string expected(Refusal why, std::size_t bytes) const;
 
   [[nodiscard]] const SourceFigures& figures() const { return figures_; }
   SourceFigures& figures() { return figures_; }
@@ -79,7 +79,6 @@ class Admission {
   Slab message_;  // the text at hand, with slack behind
   SourceFigures figures_;
   std::vector<bool> wanted_;  // reused: the events of a batch that are not refused
-  bool would_swell_ = false;  // the batch being refused is too large as JSON, not as it is
   std::string key_;           // reused: the key that the event at hand makes
 };
 

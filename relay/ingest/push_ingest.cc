@@ -77,7 +77,7 @@ void PushIngest::on_refused(Refusal why, std::string_view key, std::size_t bytes
   log_.warn(name_of(why),
             fmt::format("push refused {} bytes under key '{}' from {}; expected {}: {}", bytes,
                         printable(key), peer.empty() ? "a local socket" : peer,
-                        admission_.expected(why), name_of(why)));
+                        admission_.expected(why, bytes), name_of(why)));
 }
 
 void PushIngest::on_batch(std::unique_ptr<Batch> batch) { outbox_.push(std::move(batch)); }

@@ -353,16 +353,14 @@ std::string_view option_with_same_words(std::string_view key) {
 }  // namespace
 
 std::string_view nearest_option(std::string_view key, OptionName as) {
-  const auto distance = [&](const OptionRow& row) {
+  const auto text_of = [&](const OptionRow& row) {
     std::string known(row.key);
     if (as == OptionName::variable) std::replace(known.begin(), known.end(), '.', '_');
-    return edit_distance(known, key);
+    return known;
   };
   const auto& table = option_table();
-  const auto nearest =
-      std::min_element(table.begin(), table.end(),
-                       [&](const auto& a, const auto& b) { return distance(a) < distance(b); });
-  if (distance(*nearest) <= 4) return nearest->key;
+  const auto near = nearest(table, key, 4, text_of);
+  if (near != table.end()) return near->key;
   return as == OptionName::key ? option_with_same_words(key) : std::string_view();
 }
 

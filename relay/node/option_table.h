@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -35,6 +37,16 @@ enum class OptionName : bool { key, variable };
                                               OptionName as = OptionName::key);
 // How many letters must be changed, added or taken away to make one of the other.
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
+// The one of `names` that is nearest to `word`, or their end if more than `most` letters differ.
+template <class Names, class TextOf = std::identity>
+[[nodiscard]] auto nearest(const Names& names, std::string_view word, std::size_t most,
+                           TextOf text_of = {}) {
+  const auto distance = [&](const auto& name) { return edit_distance(text_of(name), word); };
+  const auto near = std::min_element(names.begin(), names.end(), [&](const auto& a, const auto& b) {
+    return distance(a) < distance(b);
+  });
+  return near != names.end() && distance(*near) <= most ? near : names.end();
+}
 // XYLEM_PUSH_LISTEN for push.listen.
 [[nodiscard]] std::string environment_name(std::string_view key);
 

@@ -56,10 +56,8 @@ std::string nearest_variable(const std::string& name) {
 }
 
 std::string_view nearest_other(std::string_view name) {
-  const auto near = std::min_element(kOthers.begin(), kOthers.end(), [&](auto a, auto b) {
-    return edit_distance(a, name) < edit_distance(b, name);
-  });
-  return edit_distance(*near, name) <= 2 ? *near : std::string_view();
+  const auto* near = nearest(kOthers, name, 2);
+  return near != kOthers.end() ? *near : std::string_view();
 }
 
 }  // namespace

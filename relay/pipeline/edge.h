@@ -53,7 +53,7 @@ class Edge {
 
   // Producer thread. In batches, as long as they are not large; none if it holds kBytesMax.
   [[nodiscard]] std::size_t room() const {
-    const std::uint64_t held = pushed_bytes_ - popped_bytes_.load(std::memory_order_seq_cst);
+    const std::uint64_t held = pushed_bytes_ - popped_bytes_.load(std::memory_order_relaxed);
     return held < kBytesMax ? ends_.first.room() : 0;
   }
   void push(Handle batch) {
@@ -71,14 +71,13 @@ class Edge {
   [[nodiscard]] bool empty() const { return ends_.second.available() == 0; }
   [[nodiscard]] std::size_t pop(std::span<Handle> out) {
     const std::size_t count = ends_.second.pop(out);
+    if (count == 0) return 0;
     std::uint64_t bytes = popped_bytes_.load(std::memory_order_relaxed);
     for (const Handle batch : out.first(count)) bytes += batch->frame().size();
-    popped_bytes_.store(bytes, std::memory_order_seq_cst);
+    popped_bytes_.store(bytes, std::memory_order_relaxed);  // the exchanges order it
     // An exchange, not a load first: a load could be done before the pop is seen by a producer that
     // just then says that it waits, and then nobody would wake it.
-    if (count != 0 && producer_waits_.exchange(false, std::memory_order_seq_cst)) {
-      producer_->ring();
-    }
+    if (producer_waits_.exchange(false, std::memory_order_seq_cst)) producer_->ring();
     return count;
   }
 

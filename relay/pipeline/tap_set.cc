@@ -114,9 +114,7 @@ TapSet::Selected TapSet::select(const TopicFilter& filter, const BatchRef& batch
   switch (match_split(filter, *batch)) {
     case Wanted::nothing: break;
     case Wanted::everything: selected.batch = batch; break;
-    case Wanted::some:
-      selected.batch = BatchRef(gather(*batch, key_wanted_));
-      selected.cost += kCopyCost + selected.batch->frame().size() / kCopyBytesPerStep;
+    case Wanted::some: selected.batch = gathered(*batch, selected.cost);
   }
   return selected;
 }
@@ -133,12 +131,15 @@ TapSet::Wanted TapSet::match_split(const TopicFilter& filter, const Batch& batch
   return wanted == batch.size() ? Wanted::everything : Wanted::some;
 }
 
+BatchRef TapSet::gathered(const Batch& batch, std::size_t& cost) const {
+  BatchRef copy(gather(batch, key_wanted_));
+  cost += kCopyCost + copy->frame().size() / kCopyBytesPerStep;
+  return copy;
+}
+
 const BatchRef& TapSet::copy_of(const Batch& batch, std::size_t& cost) {
   BatchRef& copy = copies_[key_wanted_];
-  if (!copy) {
-    copy = BatchRef(gather(batch, key_wanted_));
-    cost += kCopyCost + copy->frame().size() / kCopyBytesPerStep;
-  }
+  if (!copy) copy = gathered(batch, cost);
   return copy;
 }
 

@@ -73,7 +73,8 @@ class TapSet {
   // Sets key_wanted_.
   enum class Wanted : std::uint8_t { nothing, some, everything };
   [[nodiscard]] Wanted match_split(const TopicFilter& filter, const Batch& batch);
-  // What key_wanted_ says, one copy for all who want the same; adds what it cost.
+  // What key_wanted_ says, as a copy; adds what it cost. copy_of(): one for all who want the same.
+  [[nodiscard]] BatchRef gathered(const Batch& batch, std::size_t& cost) const;
   [[nodiscard]] const BatchRef& copy_of(const Batch& batch, std::size_t& cost);
 
   TapMemory memory_;

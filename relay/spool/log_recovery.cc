@@ -133,9 +133,12 @@ class Recovery {
     XYLEM_TRY(const std::vector<std::string> names, disk_.list());
     std::vector<std::uint64_t> ordinals;
     for (const std::string& name : names) {
-      if (const auto ordinal = segment_ordinal(name)) ordinals.push_back(*ordinal);
-      const auto aside = segment_ordinal(name.substr(0, name.find(kQuarantineSuffix)));
-      if (aside && name.find(kQuarantineSuffix) != std::string::npos) note_numbers_of(*aside);
+      if (const auto ordinal = segment_ordinal(name)) {
+        ordinals.push_back(*ordinal);
+      } else if (const auto aside = ordinal_in(name);
+                 aside && name.find(kQuarantineSuffix) != std::string::npos) {
+        note_numbers_of(*aside);
+      }
     }
     for (const std::uint64_t ordinal : ordinals) {
       if (auto on = go_on(stop_asked_); !on) return tl::unexpected(on.error());

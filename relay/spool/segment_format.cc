@@ -172,4 +172,8 @@ std::optional<std::uint64_t> segment_ordinal(std::string_view name) {
   return ordinal;
 }
 
+std::optional<std::uint64_t> ordinal_in(std::string_view name) {
+  return segment_ordinal(name.substr(0, kOrdinalDigits + kSuffix.size()));
+}
+
 }  // namespace xylem

@@ -79,5 +79,7 @@ void write_record_header(const RecordHeader& header, std::span<const std::byte> 
 // "000000000042.seg" and back.
 [[nodiscard]] std::string segment_name(std::uint64_t ordinal);
 [[nodiscard]] std::optional<std::uint64_t> segment_ordinal(std::string_view name);
+// Also of what was set aside of a segment: "000000000042.seg.quarantine".
+[[nodiscard]] std::optional<std::uint64_t> ordinal_in(std::string_view name);
 
 }  // namespace xylem

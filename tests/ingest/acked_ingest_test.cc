@@ -116,6 +116,13 @@ class AckedIngestTest : public ::testing::Test {
     send(SourceHello{kAckedProtocol, "us", kUs, {first}, level});
     ASSERT_EQ(answer(), fmt::format("welcome after {}", first - 1));
   }
+  // One event is on its way to the disk, and does not come there.
+  void begin_while_a_disk_hangs() {
+    hello(AckLevel::synced);
+    send_event(1);
+    take_in(2);
+    EXPECT_EQ(stamp_all(), "1:1 ");
+  }
 
   testing::TempDir folder;
   testing::ManualClock clock;
@@ -242,10 +249,7 @@ TEST_F(AckedIngestTest, ABatchWithoutAGoodEventIsAcknowledgedNevertheless) {
 
 // They go into no ring that could be full, so nothing else would bound them.
 TEST_F(AckedIngestTest, BatchesWithoutEventsTakeNoPlaceWhileADiskHangs) {
-  hello(AckLevel::synced);
-  send_event(1);
-  take_in(2);
-  EXPECT_EQ(stamp_all(), "1:1 ");
+  begin_while_a_disk_hangs();
   for (std::uint64_t number = 2; number <= 100; ++number) {
     send_batch(number, write_batch({{}, {}, ""}));
     take_in(static_cast<double>(number) + 1);
@@ -260,10 +264,7 @@ TEST_F(AckedIngestTest, BatchesWithoutEventsTakeNoPlaceWhileADiskHangs) {
 }
 
 TEST_F(AckedIngestTest, HellosTakeNoPlaceWhileADiskHangs) {
-  hello(AckLevel::synced);
-  send_event(1);
-  take_in(2);
-  EXPECT_EQ(stamp_all(), "1:1 ");
+  begin_while_a_disk_hangs();
   for (std::uint64_t number = 2; number <= 20; ++number) {
     send_batch(number, write_batch({{}, {}, ""}));
     send(SourceHello{kAckedProtocol, "us", kUs, {1}, AckLevel::synced});

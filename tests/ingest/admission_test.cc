@@ -42,7 +42,7 @@ class AdmissionTest : public ::testing::Test, public Admission::Refused, public 
 
   void on_refused(Refusal why, std::string_view key, std::size_t bytes) override {
     refused.append(name_of(why)).append(" ").append(key).append(" ");
-    expected = admission->expected(why);
+    expected = admission->expected(why, bytes);
     refused_bytes = bytes;
   }
   void on_batch(std::unique_ptr<Batch> batch) override { batches.push_back(std::move(batch)); }
@@ -86,7 +86,7 @@ TEST_F(AdmissionTest, SaysThatJsonTakesTwoFrames) {
 
 TEST_F(AdmissionTest, SaysForEveryRefusalWhatWouldHaveBeenTaken) {
   for (std::size_t i = 0; i < kRefusalCount; ++i) {
-    EXPECT_NE(admission->expected(static_cast<Refusal>(i)), "") << i;
+    EXPECT_NE(admission->expected(static_cast<Refusal>(i), 1), "") << i;
   }
 }
 

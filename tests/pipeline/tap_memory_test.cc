@@ -61,19 +61,26 @@ void read_all(Tap& tap) {
   while (!tap.empty()) tap.delivered();
 }
 
-class FullMemoryTest : public ::testing::TestWithParam<std::tuple<Overflow, Overflow>> {};
+class FullMemoryTest : public ::testing::TestWithParam<std::tuple<Overflow, Overflow>> {
+ protected:
+  // A reader beside twenty that read nothing, and were offered eight events of so many bytes each.
+  Tap& beside_idle_ones(std::size_t bytes) {
+    const auto [theirs, its] = GetParam();
+    for (int i = 0; i < 20; ++i) sink.add("idle" + std::to_string(i), theirs);
+    Tap& reader = sink.add("task", its);
+    for (int i = 0; i < 20; ++i) sink.fill("idle" + std::to_string(i), bytes);
+    // Who holds everything up is waited for, for a while (egress/block_budget.h).
+    sink.set.suspend_block(sink.set.blocked());
+    return reader;
+  }
+  Sink sink{100'000};
+};
 INSTANTIATE_TEST_SUITE_P(Policies, FullMemoryTest,
                          ::testing::Combine(::testing::ValuesIn(kPolicies),
                                             ::testing::ValuesIn(kPolicies)));
 
 TEST_P(FullMemoryTest, WhoeverReadsGetsEverythingWhateverTheOthersHold) {
-  const auto [theirs, its] = GetParam();
-  Sink sink(100'000);
-  for (int i = 0; i < 20; ++i) sink.add("idle" + std::to_string(i), theirs);
-  Tap& reader = sink.add("task", its);
-  for (int i = 0; i < 20; ++i) sink.fill("idle" + std::to_string(i), 2000);
-  // Who holds everything up is waited for, for a while (egress/block_budget.h).
-  sink.set.suspend_block(sink.set.blocked());
+  Tap& reader = beside_idle_ones(2000);
   ASSERT_TRUE(sink.set.memory().tight());
   for (int i = 0; i < 50; ++i) {
     ASSERT_FALSE(reader.full());
@@ -87,17 +94,13 @@ TEST_P(FullMemoryTest, WhoeverReadsGetsEverythingWhateverTheOthersHold) {
 
 // It paused, held most, and was told to take no more; then it has read, and the others have not.
 TEST_P(FullMemoryTest, WhoeverHasReadMayTakeMoreAgain) {
-  const auto [theirs, its] = GetParam();
-  Sink sink(100'000);
-  for (int i = 0; i < 20; ++i) sink.add("idle" + std::to_string(i), theirs);
-  Tap& reader = sink.add("task", its);
-  for (int i = 0; i < 20; ++i) sink.fill("idle" + std::to_string(i), 500);
-  sink.set.suspend_block(sink.set.blocked());
+  Tap& reader = beside_idle_ones(500);
   for (int i = 0; i < 50 && !reader.full(); ++i) sink.offer("task", 4000);
   read_all(reader);
   EXPECT_FALSE(reader.full());
   EXPECT_FALSE(reader.is_squeezed());
-  if (its == Overflow::spill) sink.set.add(reader, TopicFilter::parse({"task"}).value());
+  if (std::get<1>(GetParam()) == Overflow::spill)
+    sink.set.add(reader, TopicFilter::parse({"task"}).value());
   const std::uint64_t before = reader.ledger().delivered;
   sink.offer("task", 500);
   read_all(reader);
