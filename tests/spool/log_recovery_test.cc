@@ -126,18 +126,25 @@ TEST_F(LogRecoveryTest, GoesOnInANewEpochWithNumbersOfANewLife) {
 }
 
 TEST_F(LogRecoveryTest, GivesNoNumberAgainOfASegmentThatCannotBeRead) {
-  log.open();
-  log.fill(3);
   const RecordNumber begun_with = RecordNumber{}.first_of_next_life();
-  log.kill();
-  for (std::uint64_t ordinal = 1; ordinal <= 3; ++ordinal) log.flip(ordinal, 20);
-  log.open();  // a life that writes nothing does not forget it for those that follow
-  log.kill();
-  log.open();
-  static_cast<void>(log.append(1));
-  const auto reader = log.spool->reader();
-  reader->seek({}, {});
-  EXPECT_GE(reader->next()->number, begun_with.first_of_next_life());
+  // Lives that write nothing do not forget it for those that follow.
+  for (const int lives_between : {0, 1}) {
+    SCOPED_TRACE(lives_between);
+    testing::LogOnDisk each;
+    each.open();
+    each.fill(3);
+    each.kill();
+    for (std::uint64_t ordinal = 1; ordinal <= 3; ++ordinal) each.flip(ordinal, 20);
+    for (int life = 0; life < lives_between; ++life) {
+      each.open();
+      each.kill();
+    }
+    each.open();
+    static_cast<void>(each.append(1));
+    const auto reader = each.spool->reader();
+    reader->seek({}, {});
+    EXPECT_GE(reader->next()->number, begun_with.first_of_next_life());
+  }
 }
 
 TEST_F(LogRecoveryTest, GivesNoNumberAgainOfASegmentWithoutASoundRecord) {
