@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "relay/codec/iso_time.h"
+
 namespace xylem::cluster {
 namespace {
 

@@ -3,7 +3,6 @@
 #include <array>
 #include <cstdint>
 #include <deque>
-#include <optional>
 
 #include "relay/cluster/life.h"
 #include "relay/cluster/sketch.h"
@@ -45,9 +44,5 @@ class Tallies {
  private:
   std::deque<Tally> all_;
 };
-
-// Microseconds of Celery's ISO 8601 text, such as `2026-11-28T08:00:00.25+00:00`; without a zone it
-// is UTC. Nothing for what is not one.
-[[nodiscard]] std::optional<std::int64_t> microseconds_of_iso(std::string_view text);
 
 }  // namespace xylem::cluster

@@ -19,6 +19,7 @@ TARGET(admission);
 TARGET(batch_frame);
 TARGET(celery_json);
 TARGET(control_frame);
+TARGET(filter);
 TARGET(spool_segment);
 TARGET(topic_pattern);
 #undef TARGET
@@ -36,6 +37,7 @@ constexpr Target kTargets[] = {{"address", fuzz_address},
                                {"batch_frame", fuzz_batch_frame},
                                {"celery_json", fuzz_celery_json},
                                {"control_frame", fuzz_control_frame},
+                               {"filter", fuzz_filter},
                                {"spool_segment", fuzz_spool_segment},
                                {"topic_pattern", fuzz_topic_pattern}};
 
