@@ -137,6 +137,10 @@ void State::apply_task(const EventFields& fields, std::string_view subject,
   });
   TaskNumber number = tasks_.find(uuid);
   if (number == kNoTask) number = tasks_.add(uuid);
+  const Known before{static_cast<bool>(tasks_.at(number).group(TaskList::name)),
+                     static_cast<bool>(tasks_.at(number).group(TaskList::queue))};
+  // The sighting itself may leave at once, if there are too many.
+  Sighting newest = *sighting;
   const TaskStore::Added added = tasks_.add_sighting(number, sighting, hosts_);
   if (added == TaskStore::Added::was_there) {
     ++counters_.repeated;
@@ -148,7 +152,7 @@ void State::apply_task(const EventFields& fields, std::string_view subject,
   const bool is_numbered = kind == Kind::sent || (kind == Kind::received && has_retries);
   task.is_odd = task.is_odd || (brings_names && !is_numbered);
   summarise(number, brings_names || task.is_odd);
-  count(number, kind, sign.arrived_us);
+  count(task, before, newest);
   make_room(number);
 }
 
@@ -248,16 +252,29 @@ void State::for_each_tally(const Task& task, Visit visit) {
   if (const NameId id = task.group(TaskList::worker)) visit(by_worker_.of(id));
 }
 
-void State::count(TaskNumber number, Kind kind, std::int64_t arrived_us) {
-  const Task& task = tasks_.at(number);
-  for_each_tally(task, [&](Tally& tally) {
+// Whatever order they come in: what came before its name or queue was known is counted with it.
+void State::count(const Task& task, const Known& before, const Sighting& newest) {
+  const auto add = [](Tally& tally, Kind kind, std::int64_t arrived_us) {
     ++tally.events[static_cast<std::size_t>(kind)];
     if (ends_attempt(kind)) tally.ends.add(arrived_us);
-  });
+  };
+  const auto by = [&](Tallies& tallies, NameId id, bool was_known) {
+    if (!id) return;
+    if (was_known) return add(tallies.of(id), newest.kind, newest.arrived_us);
+    for (const Sighting* s = task.newest; s != nullptr; s = s->older) {
+      add(tallies.of(id), s->kind, s->arrived_us);
+    }
+  };
+  by(by_name_, task.group(TaskList::name), before.name);
+  by(by_queue_, task.group(TaskList::queue), before.queue);
+  if (newest.kind != Kind::sent && newest.host) {
+    add(by_worker_.of(newest.host), newest.kind, newest.arrived_us);
+  }
 }
 
-// Each task once, when what is needed has come: of the attempt that is then the current one.
+// Each task once, when what is needed has come, its name too: of the attempt that is then current.
 void State::count_durations(Task& task, const Life& life) {
+  if (!task.group(TaskList::name)) return;
   if (!task.run_counted && task.kind == Kind::succeeded) {
     if (const auto runtime = json_number(life.value(EventField::runtime))) {
       task.run_counted = true;

@@ -111,7 +111,12 @@ class State {
   // Names alone change nothing but by who brings some; see Task::is_odd.
   void summarise(TaskNumber number, bool with_names);
   void list_by_names(TaskNumber number, const Life& life);
-  void count(TaskNumber number, Kind kind, std::int64_t arrived_us);
+  // What was known of a task before an event.
+  struct Known {
+    bool name;
+    bool queue;
+  };
+  void count(const Task& task, const Known& before, const Sighting& newest);
   void count_durations(Task& task, const Life& life);
   void count_failure(const Task& task, const Life& life, Kind kind, std::int64_t arrived_us);
   template <class Visit>

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/cluster/life_stories.h"
 #include "tests/doubles/chance.h"
 
@@ -145,6 +147,23 @@ TEST(State, MeasuresWaitFromTheEtaOn) {
   ASSERT_NE(tally, nullptr);
   EXPECT_EQ(tally->wait.count(), 1u);
   EXPECT_NEAR(*tally->run.percentile(0.5), 3, 0.2);
+}
+
+TEST(State, CountsTheSameWhateverComesFirst) {
+  std::vector<std::string_view> lines{R"(received A 2 101 retries=0 name="a")", "started A 3 102",
+                                      "succeeded A 4 103 runtime=3"};
+  std::sort(lines.begin(), lines.end());
+  do {
+    State state({});
+    for (const std::string_view line : lines) tell(state, line);
+    const Tally* const tally = state.by_name().find(state.names().find("a"));
+    ASSERT_NE(tally, nullptr);
+    for (const Kind kind : {Kind::received, Kind::started, Kind::succeeded}) {
+      EXPECT_EQ(tally->events[static_cast<std::size_t>(kind)], 1u);
+    }
+    EXPECT_EQ(tally->run.count(), 1u);
+    EXPECT_EQ(tally->wait.count(), 1u);
+  } while (std::next_permutation(lines.begin(), lines.end()));
 }
 
 TEST(State, GroupsFailuresByWhatWasRaisedAndWhere) {
