@@ -35,7 +35,6 @@ Upstream::Options upstream_options(const Relay::Options& options, std::uint64_t 
   return made;
 }
 
-constexpr std::uint64_t kEventsPerBatchMost = 8;
 // A turn of the history passes over so much of its log, which is small, too.
 constexpr std::uint64_t kPassBytes = 4 << 10;
 
@@ -257,15 +256,13 @@ void Relay::note_figures() {
       const bool too_large = sample.labels[1].second == name_of(Refusal::event_too_large);
       counts_.too_large += too_large ? value : 0;
     }
-    // What was under way, and the one that waited to be, the quota may have let go of; then it was
-    // in memory alone.
-    if (sample.metric == Metric::upstream_unacked_batches && has_small_quota()) {
-      oracle_.admitted_loss((value + 1) * kEventsPerBatchMost);
-    }
   }
   oracle_.admitted_loss(dropped());
   if (!life_->upstream) return;
   const Ledger ledger = upstream_ledger();
+  // What was read and not acknowledged the quota may have let go of; then it was in memory alone.
+  const std::uint64_t unread = life_->spool->catalog().account().unread;
+  if (has_small_quota()) oracle_.admitted_loss(ledger.held - std::min(ledger.held, unread));
   for (std::size_t i = 0; i < kDropReasonCount; ++i) counts_.dropped[i] += ledger.dropped[i];
 }
 
