@@ -1,9 +1,11 @@
 #include "relay/cluster/state.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 
+#include "relay/base/check.h"
 #include "relay/codec/iso_time.h"
 
 namespace xylem::cluster {
@@ -26,6 +28,12 @@ constexpr std::array kKept{EventField::name,      EventField::args,        Event
 constexpr std::array kOfLists{EventField::name, EventField::queue, EventField::root_id,
                               EventField::parent_id};
 
+// Celery's states come first into their table, so that their numbers are known.
+std::uint32_t state_number(Kind kind) {
+  const auto number = static_cast<std::uint32_t>(kind);
+  return kind < Kind::custom ? number + 1 : number;
+}
+
 bool is_true(std::string_view json) { return json == "true"; }
 
 // As much of a value as may be kept: a text ends early, anything else that is too long is nothing.
@@ -45,6 +53,13 @@ std::string_view clipped(std::string_view json, std::size_t bytes_max) {
 
 template <class Number>
 Number whole_number(std::string_view json, Number otherwise) {
+  // Nearly all of them are plain digits.
+  Number plain = 0;
+  const char* const end = json.data() + json.size();
+  if (const auto [last, failure] = std::from_chars(json.data(), end, plain);
+      failure == std::errc{} && last == end) {
+    return plain;
+  }
   const auto value = json_number(json);
   if (!value || !(*value >= 0) || *value >= static_cast<double>(UINT32_MAX) * 65536) {
     return otherwise;
@@ -76,10 +91,17 @@ State::State(const Options& options)
       hosts_(options.workers.workers_max * 2 + 1000, options.seed),
       names_(options.names_max, options.seed),
       queues_(options.names_max, options.seed),
-      states_(options.names_max, options.seed),
+      states_(options.names_max + kKindCount, options.seed),
       tasks_(options.seed),
       workers_(options.workers),
-      failures_(options.failures_max) {}
+      failures_(options.failures_max) {
+  for (std::size_t i = 0; i < kKindCount; ++i) {
+    const Kind kind = static_cast<Kind>(i);
+    if (kind != Kind::custom) {
+      XYLEM_CHECK(states_.of(state_of(kind)).value == state_number(kind), "states are in order");
+    }
+  }
+}
 
 void State::apply(const EventFields& fields, std::int64_t arrived_us, bool is_past) {
   ++counters_.events;
@@ -220,7 +242,7 @@ void State::summarise(TaskNumber number, bool with_names) {
     for (char& c : text) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
     tasks_.move(number, TaskList::state, states_.of(text).value);
   } else {
-    tasks_.move(number, TaskList::state, states_.of(state_of(now.kind)).value);
+    tasks_.move(number, TaskList::state, state_number(now.kind));
   }
   tasks_.move(number, TaskList::worker, life.worker().value);
   if (with_names) list_by_names(number, life);

@@ -21,6 +21,7 @@ TARGET(celery_json);
 TARGET(control_frame);
 TARGET(filter);
 TARGET(spool_segment);
+TARGET(state);
 TARGET(topic_pattern);
 #undef TARGET
 
@@ -39,6 +40,7 @@ constexpr Target kTargets[] = {{"address", fuzz_address},
                                {"control_frame", fuzz_control_frame},
                                {"filter", fuzz_filter},
                                {"spool_segment", fuzz_spool_segment},
+                               {"state", fuzz_state},
                                {"topic_pattern", fuzz_topic_pattern}};
 
 class Corpus : public ::testing::TestWithParam<Target> {
