@@ -4,6 +4,7 @@ import json
 import time
 from urllib.parse import quote
 
+from relay_process import xylem
 from waiting import until
 
 
@@ -45,3 +46,25 @@ def test_it_can_be_off(start_relay):
     relay = start_relay({"state.enabled": "false"})
     status, problem = get(relay, "tasks")
     assert (status, problem["code"]) == (503, "state_is_off")
+
+
+def probe(relay, *arguments):
+    done = xylem("probe", *arguments, "--connect", relay.http)
+    return done.returncode, done.stdout
+
+
+def test_probes_end_only_who_is_dead(relay, push):
+    now = time.time()
+    push.event("worker-heartbeat", hostname="celery@a", pid=7, timestamp=now, clock=1, freq=60)
+    push.event("worker-offline", hostname="celery@b", pid=8, timestamp=now, clock=1, freq=2)
+    until(lambda: get(relay, "status")[1]["events"] == 2, "both are in the state")
+    assert probe(relay, "worker", "celery@a") == (0, "celery@a: alive\n")
+    assert probe(relay, "worker", "celery@b") == (1, "celery@b: dead\n")
+    assert probe(relay, "worker", "celery@b", "--nagios")[0] == 2
+    code, said = probe(relay, "worker", "celery@/?x")
+    assert (code, said.startswith("celery@/?x: unknown")) == (0, True)
+    assert probe(relay, "worker", "celery@c", "--nagios")[0] == 3
+    assert probe(relay, "relay")[0] == 0
+    relay.kill()
+    assert probe(relay, "worker", "celery@a")[0] == 0
+    assert probe(relay, "relay")[0] == 1
