@@ -27,8 +27,10 @@ class OwnRelay {
   OwnRelay& operator=(const OwnRelay&) = delete;
 
   [[nodiscard]] bool start(BenchOptions& options, const std::vector<std::string>& settings) {
-    std::vector<std::string> arguments{"xylem",           "serve", "--set",
-                                       "http.listen=off", "--set", "log.level=warning"};
+    std::vector<std::string> arguments{"xylem", "serve",
+                                       "--set", "http.listen=off",
+                                       "--set", "log.level=warning",
+                                       "--set", "state.enabled=false"};
     for (const char* door : {"push", "acked", "publish", "stream"}) {
       arguments.insert(arguments.end(),
                        {"--set", fmt::format("{}.listen=tcp://127.0.0.1:0", door)});

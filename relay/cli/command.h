@@ -32,6 +32,7 @@ void add_route(CLI::App& app, Run& run);
 void add_check(CLI::App& app, Run& run);
 void add_control(CLI::App& app, Run& run);
 void add_spool(CLI::App& app, Run& run);
+void add_probe(CLI::App& app, Run& run);
 void add_bench(CLI::App& app, Run& run);
 
 // What a command that cannot go on says: "xylem: ..." and a newline.

@@ -8,6 +8,8 @@
 #include "relay/cli/command.h"
 #include "relay/cli/since.h"
 #include "relay/event/topic_filter.h"
+#include "relay/filter/event_subject.h"
+#include "relay/filter/filter.h"
 
 namespace xylem::cli {
 
@@ -54,6 +56,9 @@ class Presence {
 void add_follow_options(CLI::App& command, FollowOptions& options) {
   command.add_option("patterns", options.patterns,
                      "AMQP topic patterns, such as 'task.*' or 'worker.#' (default: everything)");
+  command.add_option("--filter", options.filter,
+                     "Only events that match, such as 'state:FAILURE -name:beat.*' "
+                     "(docs/filters.md); a task's later events are known by its name as well");
   command.add_option("--connect", options.connect,
                      "Stream endpoint (default: XYLEM_STREAM, or tcp://127.0.0.1:7603)");
   command.add_option("--since", options.since,
@@ -77,6 +82,9 @@ Result<Receiver::Options> receiver_of(const FollowOptions& options, const std::s
   if (const auto filter = TopicFilter::parse(options.patterns); !filter) {
     return tl::unexpected(filter.error());
   }
+  if (const auto filter = Filter::parse(options.filter); !filter) {
+    return tl::unexpected(filter.error());
+  }
   if (auto fine = check_can_match(options.patterns); !fine) return tl::unexpected(fine.error());
   if (options.no_follow && options.since.empty()) {
     return fail(ErrorCode::usage, "--no-follow goes with --since: there is nothing before now");
@@ -95,6 +103,27 @@ Result<Receiver::Options> receiver_of(const FollowOptions& options, const std::s
   return made;
 }
 
+namespace {
+
+// Which of the events that come are wanted.
+class Selection {
+ public:
+  explicit Selection(Filter filter) : filter_(std::move(filter)) {}
+  bool takes(const Receiver::Event& event) {
+    if (filter_.matches_all()) return true;
+    if (!fields_.open(event.body)) return false;
+    memory_.see(fields_);
+    return filter_.matches(EventSubject(fields_, &memory_), event.received_us);
+  }
+
+ private:
+  Filter filter_;
+  EventFields fields_;
+  TaskMemory memory_;
+};
+
+}  // namespace
+
 Result<void> follow(const FollowOptions& options, const Receiver::Options& wanted,
                     Follower& follower) {
   Context context;
@@ -103,6 +132,8 @@ Result<void> follow(const FollowOptions& options, const Receiver::Options& wante
   receiver.on_gap([&](const Gap& gap) { follower.on_gap(gap); });
   if (auto opened = receiver.open(); !opened) return opened;
 
+  XYLEM_TRY(Filter filter, Filter::parse(options.filter));
+  Selection selection(std::move(filter));
   const Instant started = clock.now();
   std::uint64_t events = 0;
   bool has_all = false;
@@ -114,7 +145,9 @@ Result<void> follow(const FollowOptions& options, const Receiver::Options& wante
     if (batch) {
       for (const EventEntry& entry : batch->entries()) {
         if (enough()) break;
-        follower.on_event(Receiver::event_of(*batch, entry));
+        const Receiver::Event event = Receiver::event_of(*batch, entry);
+        if (!selection.takes(event)) continue;
+        follower.on_event(event);
         ++events;
       }
     }

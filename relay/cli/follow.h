@@ -15,6 +15,7 @@ namespace xylem::cli {
 struct FollowOptions {
   std::string connect;
   std::vector<std::string> patterns;
+  std::string filter;
   std::string overflow = "drop_oldest";
   std::string name;
   std::string since;

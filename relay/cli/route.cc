@@ -12,10 +12,14 @@
 #include <system_error>
 #include <vector>
 
+#include "relay/base/clock.h"
 #include "relay/base/log.h"
 #include "relay/cli/command.h"
+#include "relay/codec/shaped_batch.h"
 #include "relay/event/routing_key.h"
 #include "relay/event/topic_filter.h"
+#include "relay/filter/event_subject.h"
+#include "relay/filter/filter.h"
 #include "relay/http/fetch.h"
 #include "relay/ingest/admission.h"
 #include "relay/node/config.h"
@@ -26,6 +30,8 @@ namespace {
 struct RouteOptions {
   std::string what;
   std::vector<std::string> patterns;
+  std::string filter;
+  bool explain = false;
   ConfigSources sources;
 };
 
@@ -39,6 +45,7 @@ class Trial final : Admission::Refused, Admission::Outlet {
     admission_.flush();
   }
   std::vector<std::string> keys;
+  std::vector<std::string> bodies;  // of the same events
   std::vector<std::string> refusals;
 
  private:
@@ -47,7 +54,11 @@ class Trial final : Admission::Refused, Admission::Outlet {
                                    admission_.expected(why, bytes)));
   }
   void on_batch(std::unique_ptr<Batch> batch) override {
-    for (const EventEntry& entry : batch->entries()) keys.emplace_back(batch->key_of(entry));
+    if (batch->is_shaped()) batch = expand(*batch);
+    for (const EventEntry& entry : batch->entries()) {
+      keys.emplace_back(batch->key_of(entry));
+      bodies.emplace_back(batch->body_of(entry));
+    }
   }
   Admission admission_;
 };
@@ -128,6 +139,23 @@ void explain_key(const std::string& key, const RouteOptions& options, const Conf
   }
 }
 
+// What the filter says of an event, and why if that was asked for.
+void explain_filter(const RouteOptions& options, std::string body) {
+  if (options.filter.empty()) return;
+  const std::size_t bytes = body.size();
+  body.resize(bytes + Slab::kSlack);
+  EventFields fields;
+  static_cast<void>(fields.open(std::string_view(body).substr(0, bytes)));
+  const EventSubject subject(fields);
+  const auto filter = Filter::parse(options.filter);
+  const std::int64_t now_us = SystemClock().wall_us();
+  std::printf("  %-28s %s\n", "--filter",
+              filter->matches(subject, now_us) ? "yes  it matches" : "no   it does not match");
+  if (!options.explain) return;
+  std::istringstream lines(filter->explain(subject, now_us));
+  for (std::string line; std::getline(lines, line);) std::printf("    %s\n", line.c_str());
+}
+
 // Why nothing can be read under this name: a sentence; none, if it is a file or may be a key.
 std::string path_problem(const std::string& what, int open_error) {
   std::error_code unknown;
@@ -147,6 +175,9 @@ int route_key(const RouteOptions& options, const Config& config, const Live& liv
     return failed(fmt::format("'{}' is neither a file nor a routing key", printable(options.what)));
   }
   explain_key(key, options, config, live.subscribers);
+  std::string event = R"({"type": )";
+  append_json_text(event, options.what);
+  explain_filter(options, event + "}");
   return kFine;
 }
 
@@ -163,6 +194,10 @@ int route(const RouteOptions& options) {
   if (const auto fine = check_can_match(options.patterns); !fine) {
     return misused(fine.error().message);
   }
+  if (const auto filter = Filter::parse(options.filter); !filter) {
+    return misused(filter.error().message);
+  }
+  if (options.explain && options.filter.empty()) return misused("--explain goes with --filter");
   if (options.what.empty()) return misused("say what: a routing key, an event type, or a file");
   errno = 0;
   std::ifstream file(options.what);
@@ -178,7 +213,10 @@ int route(const RouteOptions& options) {
   text << file.rdbuf();
   Trial trial(config->push.admission);
   trial.run(text.str());
-  for (const std::string& key : trial.keys) explain_key(key, options, *config, live.subscribers);
+  for (std::size_t n = 0; n < trial.keys.size(); ++n) {
+    explain_key(trial.keys[n], options, *config, live.subscribers);
+    explain_filter(options, trial.bodies[n]);
+  }
   for (const std::string& refusal : trial.refusals) std::printf("refused: %s\n", refusal.c_str());
   if (trial.keys.empty() && trial.refusals.empty())
     std::printf("an empty list: nothing to route\n");
@@ -198,6 +236,9 @@ void add_route(CLI::App& app, Run& run) {
       ->add_option("--pattern", options->patterns,
                    "Also say whether this topic pattern would match; may be repeated")
       ->allow_extra_args(false);
+  command->add_option("--filter", options->filter,
+                      "Also say whether this filter would match (docs/filters.md)");
+  command->add_flag("--explain", options->explain, "With --filter: which of its parts match");
   command->add_option("-c,--config", options->sources.file, "The relay's configuration")
       ->check(file_is_named);
   command->add_option("--set", options->sources.assignments, "KEY=VALUE, as for serve")

@@ -91,6 +91,7 @@ class HttpServer::Service {
   };
   struct WantedPage {
     const Route* route;
+    std::string target;
     std::vector<Connection*> waiting;
   };
 
@@ -102,7 +103,7 @@ class HttpServer::Service {
   void read(Connection& each);
   void on_bytes(Connection& each);
   void on_request(Connection& each, const HttpRequest& request);
-  void want(Connection& each, const Route& route);
+  void want(Connection& each, const Route& route, const std::string& target);
   void make_a_page();
   void answer(Connection& each, std::shared_ptr<const Page> page);
   void answered(Connection& each);
@@ -242,15 +243,16 @@ void HttpServer::Service::on_request(Connection& each, const HttpRequest& reques
     return answer(each, std::make_shared<const Page>(std::move(*refusal)));
   }
   const Route* const route = find_route(request.target);
-  if (!route->is_small) return want(each, *route);
-  answer(each, std::make_shared<const Page>(route->make(view_)));
+  if (!route->is_small) return want(each, *route, request.target);
+  answer(each, std::make_shared<const Page>(route->make(view_, request.target)));
 }
 
-void HttpServer::Service::want(Connection& each, const Route& route) {
-  const auto known = std::find_if(wanted_.begin(), wanted_.end(),
-                                  [&](const WantedPage& page) { return page.route == &route; });
+void HttpServer::Service::want(Connection& each, const Route& route, const std::string& target) {
+  const auto known = std::find_if(wanted_.begin(), wanted_.end(), [&](const WantedPage& page) {
+    return page.route == &route && (!route.is_by_target || page.target == target);
+  });
   if (known != wanted_.end()) return known->waiting.push_back(&each);
-  wanted_.push_back({&route, {&each}});
+  wanted_.push_back({&route, target, {&each}});
   if (wanted_.size() == 1) asio::post(context_, [this] { make_a_page(); });
 }
 
@@ -259,7 +261,7 @@ void HttpServer::Service::make_a_page() {
   const WantedPage wanted = std::move(wanted_.front());
   wanted_.pop_front();
   if (!wanted_.empty()) asio::post(context_, [this] { make_a_page(); });
-  const auto page = std::make_shared<const Page>(wanted.route->make(view_));
+  const auto page = std::make_shared<const Page>(wanted.route->make(view_, wanted.target));
   for (Connection* const each : wanted.waiting) {
     go_on(*each, {}, [&] { answer(*each, page); });
   }

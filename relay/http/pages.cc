@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "relay/http/api.h"
 #include "relay/metrics/prometheus_text.h"
 
 namespace xylem {
@@ -63,8 +64,8 @@ Page index_page() {
           "xylem\n\n"
           "/metrics    every counter, as Prometheus text\n"
           "/healthz    alive? 200 or 503, with the checks\n"
-          "/readyz     does data flow? 200 or 503, with the checks\n"
-          "/api/taps   who receives what, with the ledger of each\n"};
+          "/readyz     does data flow? 200 or 503, with the checks\n\n" +
+              api_paths() + "\n/api/taps   who receives what, with the ledger of each\n"};
 }
 
 }  // namespace xylem

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "relay/cluster/state_agent.h"
 #include "relay/metrics/metric_table.h"
 #include "relay/pipeline/tap_board.h"
 
@@ -31,6 +32,8 @@ class RelayView {
   // senders.
   [[nodiscard]] virtual std::vector<Check> readiness() const = 0;
   [[nodiscard]] virtual std::vector<TapBoard::Row> taps() const = 0;
+  // What the cluster is doing, or nullptr where that is off. Lives as long as the view.
+  [[nodiscard]] virtual const cluster::SharedState* state() const { return nullptr; }
 };
 
 // A page: pure functions from the view.

@@ -3,16 +3,21 @@
 #include <algorithm>
 #include <array>
 
+#include "relay/http/api.h"
+
 namespace xylem {
 namespace {
 
+using View = const RelayView&;
+using Target = std::string_view;
 constexpr std::array<Route, 5> kRoutes{{
-    {"/", [](const RelayView&) { return index_page(); }, true},
-    {"/healthz", [](const RelayView& view) { return health_page(view.liveness()); }, true},
-    {"/readyz", [](const RelayView& view) { return health_page(view.readiness()); }, true},
-    {"/metrics", [](const RelayView& view) { return metrics_page(view); }, false},
-    {"/api/taps", [](const RelayView& view) { return taps_page(view); }, false},
+    {"/", [](View, Target) { return index_page(); }, true},
+    {"/healthz", [](View view, Target) { return health_page(view.liveness()); }, true},
+    {"/readyz", [](View view, Target) { return health_page(view.readiness()); }, true},
+    {"/metrics", [](View view, Target) { return metrics_page(view); }, false},
+    {"/api/taps", [](View view, Target) { return taps_page(view); }, false},
 }};
+constexpr Route kApi{kApiPrefix, api_page, false, true};
 
 // A name in Host that is not ours means a page of somebody else's whose DNS was turned to us.
 bool host_is_ours(std::string_view host, const Address& address) {
@@ -27,6 +32,7 @@ bool host_is_ours(std::string_view host, const Address& address) {
 
 const Route* find_route(std::string_view target) {
   const std::string_view path = target.substr(0, target.find('?'));
+  if (path.starts_with(kApiPrefix)) return &kApi;
   const auto found = std::find_if(kRoutes.begin(), kRoutes.end(),
                                   [path](const Route& route) { return route.path == path; });
   return found == kRoutes.end() ? nullptr : &*found;

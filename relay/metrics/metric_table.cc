@@ -131,6 +131,31 @@ constexpr std::array<MetricInfo, kMetricCount> kTable{{
      "Bytes found at start whose checksums do not hold.", ""},
     {Metric::spool_set_aside, "xylem_spool_set_aside_files", gauge,
      "Files that were set aside at start, because they were damaged or torn.", ""},
+    {Metric::state_tasks, "xylem_state_tasks", gauge, "Tasks that the cluster's state holds.", ""},
+    {Metric::state_bytes, "xylem_state_bytes", gauge,
+     "Memory that its tasks and names take, which state.bytes_max bounds.", ""},
+    {Metric::state_workers, "xylem_state_workers", gauge,
+     "Workers by what is known of them: alive, late, dead, or unknown after a gap.", "verdict"},
+    {Metric::state_events, "xylem_state_events_total", counter,
+     "Events that the state has looked at: of tasks, of workers, and others.", "kind"},
+    {Metric::state_repeated, "xylem_state_repeated_events_total", counter,
+     "Of those of tasks, events that had been there before.", ""},
+    {Metric::state_refused, "xylem_state_refused_events_total", counter,
+     "Events that the state could not use; docs/cluster.md has the reasons.", "reason"},
+    {Metric::state_evicted, "xylem_state_evicted_tasks_total", counter,
+     "Tasks that left to make room: finished before running, the oldest first.", "reason"},
+    {Metric::state_cut_values, "xylem_state_cut_values_total", counter,
+     "Values of fields that were too long to be kept whole.", ""},
+    {Metric::state_dropped_sightings, "xylem_state_dropped_sightings_total", counter,
+     "Events of tasks that had more than one task may have; the oldest left.", ""},
+    {Metric::state_names_turned_away, "xylem_state_names_turned_away_total", counter,
+     "Names that came when there were too many, and count as \"(other)\".", ""},
+    {Metric::state_orphaned, "xylem_state_orphaned_tasks_total", counter,
+     "Tasks whose worker was lost or left while it had them.", ""},
+    {Metric::state_buried, "xylem_state_buried_workers_total", counter,
+     "Workers whose heartbeats stayed away, so that their end was concluded.", ""},
+    {Metric::state_blindnesses, "xylem_state_blindnesses", gauge,
+     "Times of which the state knows that it missed something; the latest 64 are kept.", ""},
     {Metric::upstream_connected, "xylem_upstream_connected", gauge,
      "1 while a relay upstream takes events, else 0.", "upstream"},
     {Metric::upstream_connections, "xylem_upstream_connections_total", counter,
@@ -216,9 +241,9 @@ std::string documented_metrics() {
       "it holds all of a sink's taps, also those that are gone. `xylem_tap_*` says who they "
       "are:\n\n"
       "| label | values |\n|---|---|\n"
-      "| sink | `publish`, `stream`, `spool`, `upstream`, `amqp` |\n"
+      "| sink | `publish`, `stream`, `spool`, `state`, `upstream`, `amqp` |\n"
       "| tap | stream: the subscriber's name, `(unnamed)` without one; publish: `publish`; spool: "
-      "`log`; upstream and amqp: where they connect to |\n"
+      "`log`; state: `state`; upstream and amqp: where they connect to |\n"
       "| reason | of `dropped`: why a tap let go of events; of `refused`: see docs/protocol.md "
       "|\n\n"
       "Taps of one name share a series. It is shown for ten minutes after the last of them has "

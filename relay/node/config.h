@@ -8,6 +8,7 @@
 #include "relay/base/clock.h"
 #include "relay/base/log.h"
 #include "relay/base/result.h"
+#include "relay/cluster/state_agent.h"
 #include "relay/egress/publish_egress.h"
 #include "relay/egress/stream_egress.h"
 #include "relay/egress/upstream.h"
@@ -41,6 +42,7 @@ struct Config {
   BrokerOptions amqp;
   AmqpSource::Options amqp_source;
   AmqpSink::Options amqp_sink;
+  cluster::StateAgent::Options state;
   HttpServer::Options http;
   IpcAccess ipc;
   std::string ipc_group;  // as it was given

@@ -256,13 +256,15 @@ std::vector<Problem> idle_options(const Config& config) {
       {"amqp.", sink || source, "amqp_source.exchange, amqp_sink.exchange or amqp_sink.queue"},
       {"amqp_source.", source, "amqp_source.exchange"},
       {"amqp_sink.", sink, "amqp_sink.exchange or amqp_sink.queue"},
+      {"state.", config.state.enabled, "state.enabled"},
       {"ipc.", listens_on_ipc(config), "an ipc:// address to listen on"}};
   const Config defaults;
   std::vector<Problem> notes;
   for (const Part& part : parts) {
     if (part.works) continue;
     for (const OptionRow& row : option_table()) {
-      const bool listens = row.key.ends_with(".listen") || row.key == "upstream.connect";
+      const bool listens = row.key.ends_with(".listen") || row.key == "upstream.connect" ||
+                           row.key == "state.enabled";
       if (listens || !row.key.starts_with(part.prefix)) continue;
       if (row.toml(config) == row.toml(defaults)) continue;
       notes.push_back(

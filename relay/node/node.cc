@@ -87,6 +87,7 @@ Result<std::unique_ptr<Node>> Node::open(Config config, const Clock& clock,
     if (auto added = made->add_spool(); !added) return tl::unexpected(added.error());
   }
   if (auto added = made->add_amqp(); !added) return tl::unexpected(added.error());
+  made->add_state();
   if (const std::string trouble = made->clock_trouble(); !trouble.empty()) {
     XYLEM_LOG(warning, "{}", trouble);
   }
@@ -107,6 +108,7 @@ Node::Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool
       publish_edge_("publish", config_.ring_batches),
       stream_edge_("stream", config_.ring_batches),
       spool_edge_("spool", config_.ring_batches),
+      state_edge_("state", config_.ring_batches),
       history_link_(history_options(config_)),
       push_(config_.push, context_, push_edge_, clock_),
       acked_(acked_options(config_), context_, acked_edge_, spool_ ? &log_progress_ : nullptr,
@@ -203,6 +205,18 @@ Result<void> Node::add_amqp() {
   return {};
 }
 
+// Whose texts collide is nobody's to choose. While the broker is away its workers are not heard.
+void Node::add_state() {
+  if (!config_.state.enabled) return;
+  cluster::StateAgent::Options options = config_.state;
+  options.state.seed = random_seed();
+  state_.emplace(options, state_edge_, clock_, [this] {
+    return amqp_source_ != nullptr && !amqp_source_->link().trouble().empty();
+  });
+  state_thread_ = add_thread("state", *state_);
+  state_edge_.join(intake().doorbell(), state_thread_->doorbell());
+}
+
 std::vector<SourceEdge*> Node::sources() {
   std::vector<SourceEdge*> all{&push_edge_, &acked_edge_};
   if (config_.amqp_source.is_wanted()) all.push_back(&amqp_edge_);
@@ -212,6 +226,7 @@ std::vector<SourceEdge*> Node::sources() {
 std::vector<SinkEdge*> Node::sinks() {
   std::vector<SinkEdge*> all{&publish_edge_, &stream_edge_};
   if (spool_) all.push_back(&spool_edge_);
+  if (config_.state.enabled) all.push_back(&state_edge_);
   return all;
 }
 
@@ -223,8 +238,8 @@ Node::~Node() {
 Result<void> Node::start() {
   running_ = true;
   Result<void> started;
-  for (AgentRunner* own :
-       {amqp_watch_thread_, amqp_sink_thread_, upstream_thread_, spool_thread_, history_thread_}) {
+  for (AgentRunner* own : {amqp_watch_thread_, amqp_sink_thread_, upstream_thread_, spool_thread_,
+                           history_thread_, state_thread_}) {
     if (started && own != nullptr) started = own->start();
   }
   if (started && &egress() != &intake()) started = egress().start();
@@ -240,6 +255,7 @@ std::vector<std::pair<AgentRunner*, Agent*>> Node::in_flow_order() {
   if (amqp_source_) order.emplace_back(amqp_source_thread_, amqp_source_.get());
   order.emplace_back(&intake(), &pipeline_);
   if (spool_agent_) order.emplace_back(spool_thread_, &*spool_agent_);
+  if (state_) order.emplace_back(state_thread_, &*state_);
   order.emplace_back(&egress(), &publish_);
   order.emplace_back(&egress(), &stream_);
   if (history_) order.emplace_back(history_thread_, &*history_);
@@ -346,6 +362,10 @@ Samples Node::samples() const {
     spool_edge_.sample(samples);
     spool_agent_->sample(samples, clock_.wall_us());
   }
+  if (state_) {
+    state_edge_.sample(samples);
+    state_->sample(samples, clock_.wall_us());
+  }
   if (upstream_) upstream_->sample(samples, clock_.wall_us());
   if (amqp_source_) {
     amqp_edge_.sample(samples);
@@ -443,6 +463,7 @@ std::vector<TapBoard::Row> Node::taps() const {
   };
   add(stream_.board());
   if (spool_agent_) add(spool_agent_->board());
+  if (state_) add(state_->board());
   if (upstream_) add(upstream_->board());
   if (amqp_sink_) add(amqp_sink_->board());
   return rows;

@@ -12,6 +12,7 @@
 #include "relay/amqp/amqp_source.h"
 #include "relay/amqp/broker_watch.h"
 #include "relay/base/clock.h"
+#include "relay/cluster/state_agent.h"
 #include "relay/egress/block_budget.h"
 #include "relay/egress/publish_egress.h"
 #include "relay/egress/stream_egress.h"
@@ -46,6 +47,7 @@ struct StopReport {
 //   acked ────────┼─► pipeline ══ ring per sink ══►┼─ stream
 //   amqp source ══┘                                └─ spool ══ log ══► upstream, or amqp sink
 //                                                               └═► history ══► stream
+//   and state, a sink with a tap of its own, on a thread of its own
 //
 // on one thread, or, left and right of the rings, on two (docs/decisions/0006); spool, history,
 // upstream and the AMQP bridges have one each, because disks and librabbitmq block.
@@ -79,11 +81,15 @@ class Node final : public RelayView {
   [[nodiscard]] std::vector<Check> liveness() const override;
   [[nodiscard]] std::vector<Check> readiness() const override;
   [[nodiscard]] std::vector<TapBoard::Row> taps() const override;
+  [[nodiscard]] const cluster::SharedState* state() const override {
+    return state_ ? &state_->shared() : nullptr;
+  }
 
  private:
   Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool> spool);
   [[nodiscard]] Result<void> add_spool();
   [[nodiscard]] Result<void> add_amqp();
+  void add_state();
   // How far the times that are stored are ahead of the wall clock, and what people are told of it,
   // if that is worth a word.
   [[nodiscard]] Duration clock_ahead() const;
@@ -114,6 +120,7 @@ class Node final : public RelayView {
   SinkEdge publish_edge_;
   SinkEdge stream_edge_;
   SinkEdge spool_edge_;
+  SinkEdge state_edge_;
   HistoryLink history_link_;     // in use with a spool
   Published<RelayChain> chain_;  // without an upstream: only us
   PushIngest push_;
@@ -124,6 +131,7 @@ class Node final : public RelayView {
   PipelineAgent pipeline_;
   std::optional<SpoolAgent> spool_agent_;
   std::optional<HistoryAgent> history_;
+  std::optional<cluster::StateAgent> state_;
   std::optional<Upstream> upstream_;
   std::unique_ptr<AmqpSink> amqp_sink_;      // or none
   std::unique_ptr<AmqpSource> amqp_source_;  // likewise
@@ -131,6 +139,7 @@ class Node final : public RelayView {
   std::vector<std::unique_ptr<AgentRunner>> threads_;
   AgentRunner* spool_thread_ = nullptr;    // or none
   AgentRunner* history_thread_ = nullptr;  // likewise, and those below
+  AgentRunner* state_thread_ = nullptr;
   AgentRunner* upstream_thread_ = nullptr;
   AgentRunner* amqp_source_thread_ = nullptr;
   AgentRunner* amqp_sink_thread_ = nullptr;

@@ -267,6 +267,33 @@ void add_upstream(std::vector<OptionRow>& rows) {
       kFixed));
 }
 
+void add_state(std::vector<OptionRow>& rows) {
+  rows.push_back(truth(
+      "state.enabled", "Keeps what every worker and task is doing, for the API and the metrics.",
+      [](Config & c) -> auto& { return c.state.enabled; }));
+  rows.push_back(count("state.tasks_max",
+                       "Tasks that are kept; finished ones leave first, the oldest before others.",
+                       false, [](Config & c) -> auto& { return c.state.state.tasks_max; },
+                       {1, 100'000'000}));
+  rows.push_back(bytes("state.bytes_max", "Memory that tasks and their texts may take.", false,
+                       [](Config & c) -> auto& { return c.state.state.bytes_max; },
+                       {1 << 20, 1024 * kGiB}));
+  rows.push_back(
+      bytes("state.value_bytes_max", "Of one text, such as a traceback; the rest is cut off.",
+            false, [](Config & c) -> auto& { return c.state.state.value_bytes_max; }, {256, kMiB}));
+  rows.push_back(count("state.workers_max",
+                       "Workers that are known; who has been dead for longest makes room.", false,
+                       [](Config & c) -> auto& { return c.state.state.workers.workers_max; },
+                       {1, 1'000'000}));
+  rows.push_back(count(
+      "state.names_max", "Names of tasks, of queues and of states; more count as \"(other)\".",
+      false, [](Config & c) -> auto& { return c.state.state.names_max; }, {16, 1'000'000}));
+  rows.push_back(
+      bytes("state.tap_bytes_max",
+            "Events that wait for the state; the oldest leave, and it is blind for them.", false,
+            [](Config & c) -> auto& { return c.state.tap.bytes_max; }, {1 << 20, 64 * kGiB}));
+}
+
 void add_the_rest(std::vector<OptionRow>& rows) {
   rows.push_back(addresses(
       "http.listen", "Metrics, health and API for people and probes.",
@@ -293,7 +320,7 @@ void add_the_rest(std::vector<OptionRow>& rows) {
 std::vector<OptionRow> make_table() {
   std::vector<OptionRow> rows;
   for (const auto add : {add_push, add_acked, add_publish, add_stream, add_spool, add_upstream,
-                         add_bridge_options, add_the_rest})
+                         add_bridge_options, add_state, add_the_rest})
     add(rows);
   return rows;
 }

@@ -19,7 +19,9 @@ TARGET(admission);
 TARGET(batch_frame);
 TARGET(celery_json);
 TARGET(control_frame);
+TARGET(filter);
 TARGET(spool_segment);
+TARGET(state);
 TARGET(topic_pattern);
 #undef TARGET
 
@@ -36,7 +38,9 @@ constexpr Target kTargets[] = {{"address", fuzz_address},
                                {"batch_frame", fuzz_batch_frame},
                                {"celery_json", fuzz_celery_json},
                                {"control_frame", fuzz_control_frame},
+                               {"filter", fuzz_filter},
                                {"spool_segment", fuzz_spool_segment},
+                               {"state", fuzz_state},
                                {"topic_pattern", fuzz_topic_pattern}};
 
 class Corpus : public ::testing::TestWithParam<Target> {

@@ -115,7 +115,8 @@ TEST(Node, ReportsEveryAgentWhenItStops) {
       relay.node().stop(relay.clock().now() + std::chrono::seconds(5), [] { return false; });
   std::vector<std::string> agents;
   for (const auto& line : report.lines) agents.push_back(line.agent);
-  EXPECT_EQ(agents, (std::vector<std::string>{"push", "acked", "pipeline", "publish", "stream"}))
+  EXPECT_EQ(agents,
+            (std::vector<std::string>{"push", "acked", "pipeline", "state", "publish", "stream"}))
       << "in flow order";
   EXPECT_EQ(report.events_left(), 0u);
   EXPECT_FALSE(report.any_late());

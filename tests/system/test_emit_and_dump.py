@@ -25,6 +25,18 @@ def test_dump_prints_what_emit_sends(relay, start_dump):
     assert "3 events, 0 gaps" in dump.finish()
 
 
+def test_dump_takes_a_tasks_later_events_by_its_name(relay, push, start_dump):
+    dump = start_dump(relay, "filtered", "--filter", "name:proj.* OR state:FAILURE", metadata=False)
+    push.event("task-received", uuid="a", name="proj.add")
+    push.event("task-received", uuid="b", name="beat.tick")
+    push.event("task-succeeded", uuid="b")
+    push.event("task-succeeded", uuid="a")
+    push.event("task-failed", uuid="b")
+    dump.await_lines("\n", 3)
+    assert [(e["type"], e["uuid"]) for e in dump.lines()] == [
+        ("task-received", "a"), ("task-succeeded", "a"), ("task-failed", "b")]
+
+
 def test_json_lines_are_the_bodies_byte_for_byte(relay, push, start_dump):
     dump = start_dump(relay, "bytes", metadata=False)
     body = b'{ "type" : "x","big":1180591620717411303424, "z":1.50}'

@@ -56,7 +56,7 @@ def test_the_taps_page_says_who_receives_what(relay, push, stream):
     until(lambda: relay.metrics().ledger("stream", "one") == (2, 1, 1, 0, 0), "both came by")
     status, body = relay.get("/api/taps")
     taps = {tap["name"]: tap for tap in json.loads(body)["taps"]}
-    assert status == 200 and set(taps) == {"publish", "one"}
+    assert status == 200 and set(taps) == {"publish", "one", "state"}
     one = taps["one"]
     assert (one["sink"], one["filter"], one["overflow"]) == ("stream", "task.* worker.#", "block")
     assert one["ledger"] == {

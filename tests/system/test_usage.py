@@ -124,6 +124,16 @@ def test_route_takes_a_key_or_a_type(what):
     assert {"--pattern task.* yes 'task.*' matches", "--pattern worker.# no worker.#"} <= rows
 
 
+def test_route_explains_a_filter():
+    code, out, _ = route("task-failed", "--filter", "-has:name (state:FAILURE OR queue:x)",
+                         "--explain")
+    assert code == 0
+    assert "--filter                     yes  it matches\n    yes  all of\n" in out
+    assert "        no   queue:x\n" in out
+    code, _, err = route("task-failed", "--filter", "stat:FAILURE")
+    assert (code, "the nearest is 'state'" in err) == (2, True)
+
+
 def test_route_takes_a_file_with_an_event_or_a_list(folder):
     event = folder / "event.json"
     event.write_text(json.dumps({"type": "task-sent", "uuid": "a"}))

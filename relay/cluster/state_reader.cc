@@ -1,0 +1,174 @@
+#include "relay/cluster/state_reader.h"
+
+#include <algorithm>
+
+#include "relay/cluster/task_subject.h"
+
+namespace xylem::cluster {
+namespace {
+
+constexpr EventField kValues[] = {
+    EventField::args,     EventField::kwargs,      EventField::eta,       EventField::expires,
+    EventField::result,   EventField::runtime,     EventField::exception, EventField::traceback,
+    EventField::exchange, EventField::routing_key, EventField::root_id,   EventField::parent_id,
+    EventField::signum};
+
+std::string type_of(const Sighting& sighting) {
+  std::string scratch;
+  const std::string_view subject = sighting.kind == Kind::custom
+                                       ? json_text(sighting.value(EventField::state), scratch)
+                                       : name_of(sighting.kind);
+  return "task-" + std::string(subject);
+}
+
+std::optional<std::int64_t> time_of(const Sighting* sighting) {
+  return sighting == nullptr ? std::nullopt : std::optional(sighting->timestamp_us);
+}
+
+}  // namespace
+
+TaskRow StateReader::row_of(TaskNumber number) const {
+  const State& state = shared_.state;
+  const Task& task = state.tasks().at(number);
+  const Life life(task.newest);
+  TaskRow row;
+  row.uuid = task.uuid();
+  row.name = state.names().text(task.group(TaskList::name));
+  row.state = state.states().text(task.group(TaskList::state));
+  row.worker = state.hosts().text(task.group(TaskList::worker));
+  row.queue = state.queues().text(task.group(TaskList::queue));
+  row.attempts = life.attempts();
+  row.changed_us = task.changed_us;
+  row.orphaned = task.orphaned;
+  row.stuck = state.is_stuck(task, shared_.now_us);
+  for (const EventField field : kValues) {
+    const Placed* const origin = life.origin_of(field);
+    if (origin == nullptr) continue;
+    row.values.push_back({std::string(name_of(field)), std::string(origin->sighting->value(field)),
+                          type_of(*origin->sighting),
+                          std::string(state.hosts().text(origin->sighting->host))});
+  }
+  for (const Placed& each : life.placed()) {
+    const Sighting& s = *each.sighting;
+    row.sightings.push_back({type_of(s), std::string(state.hosts().text(s.host)), s.pid, s.clock,
+                             s.timestamp_us, s.arrived_us, each.attempt, each.delivery});
+  }
+  row.revoke_asked_us = time_of(life.revoke_asked());
+  row.revoke_done_us = time_of(life.revoke_done());
+  return row;
+}
+
+TaskPage StateReader::tasks(const TaskQuery& query) const {
+  TaskPage page;
+  const std::size_t limit = std::min(query.limit, kRowsMax);
+  TaskNumber number = query.cursor;
+  for (bool is_first = true;; is_first = false) {
+    const std::lock_guard lock(shared_.mutex);
+    const TaskStore& tasks = shared_.state.tasks();
+    if (is_first) page.as_of = shared_.as_of;
+    for (std::size_t looked = 0; looked < kSlice; ++number) {
+      if (number >= tasks.numbers_end()) return page;
+      ++looked;
+      if (!tasks.at(number).in_use) continue;
+      if (page.rows.size() == limit || page.searched == kSearchMax) {
+        page.cursor = number;
+        return page;
+      }
+      ++page.searched;
+      if (query.filter.matches_all() ||
+          query.filter.matches(TaskSubject(shared_.state, number), shared_.now_us)) {
+        page.rows.push_back(row_of(number));
+        looked += 16;  // copying takes longer than looking
+      }
+    }
+  }
+}
+
+std::optional<TaskRow> StateReader::task(std::string_view uuid) const {
+  const std::lock_guard lock(shared_.mutex);
+  const TaskStore& tasks = shared_.state.tasks();
+  const TaskNumber number = tasks.find(uuid);
+  if (number == kNoTask) return std::nullopt;
+  TaskRow row = row_of(number);
+  TaskNumber child = tasks.first_of_family(TaskList::parent, uuid);
+  for (; child != kNoTask && row.children.size() < kFamilyMax;
+       child = tasks.older(child, TaskList::parent)) {
+    row.children.emplace_back(tasks.at(child).uuid());
+  }
+  return row;
+}
+
+WorkerRow StateReader::row_of(const Worker& worker) const {
+  const State& state = shared_.state;
+  WorkerRow row;
+  row.worker = worker;
+  row.hostname = state.hosts().text(worker.hostname);
+  row.verdict = state.verdict(worker, shared_.now_us);
+  row.flapping = state.workers().is_flapping(worker, shared_.now_us);
+  row.tasks = state.tasks().ends(TaskList::worker, worker.hostname.value).count;
+  const Tally* const tally = state.by_worker().find(worker.hostname);
+  row.rate = tally == nullptr ? 0 : tally->ends.per_second(shared_.now_us);
+  return row;
+}
+
+std::vector<WorkerRow> StateReader::workers() const {
+  std::vector<WorkerRow> rows;
+  const std::lock_guard lock(shared_.mutex);
+  for (const Worker& worker : shared_.state.workers().all()) {
+    if (worker.hostname && rows.size() < kRowsMax) rows.push_back(row_of(worker));
+  }
+  return rows;
+}
+
+std::optional<WorkerRow> StateReader::worker(std::string_view hostname) const {
+  const std::lock_guard lock(shared_.mutex);
+  const NameId id = shared_.state.hosts().find(hostname);
+  const Worker* const worker = id ? shared_.state.workers().find(id) : nullptr;
+  return worker == nullptr ? std::nullopt : std::optional(row_of(*worker));
+}
+
+std::vector<TallyRow> StateReader::tallies(const Names& names, const Tallies& tallies,
+                                           TaskList list) const {
+  std::vector<TallyRow> rows;
+  const std::lock_guard lock(shared_.mutex);
+  for (std::uint32_t id = 1; id <= names.size() && rows.size() < kRowsMax; ++id) {
+    const Tally* const tally = tallies.find({id});
+    if (tally == nullptr) continue;
+    rows.push_back({std::string(names.text({id})), shared_.state.tasks().ends(list, id).count,
+                    *tally, tally->ends.per_second(shared_.now_us)});
+  }
+  return rows;
+}
+
+std::vector<TallyRow> StateReader::names() const {
+  return tallies(shared_.state.names(), shared_.state.by_name(), TaskList::name);
+}
+
+std::vector<TallyRow> StateReader::queues() const {
+  return tallies(shared_.state.queues(), shared_.state.by_queue(), TaskList::queue);
+}
+
+std::vector<FailureRow> StateReader::failures() const {
+  std::vector<FailureRow> rows;
+  const std::lock_guard lock(shared_.mutex);
+  for (const auto& [key, group] : shared_.state.failures().groups()) {
+    if (rows.size() < kRowsMax) rows.push_back({key, group});
+  }
+  return rows;
+}
+
+std::vector<Blindness> StateReader::blindnesses() const {
+  const std::lock_guard lock(shared_.mutex);
+  const auto& all = shared_.state.blindnesses();
+  return {all.begin(), all.end()};
+}
+
+StateStatus StateReader::status() const {
+  const std::lock_guard lock(shared_.mutex);
+  const State& state = shared_.state;
+  return {state.tasks().size(), state.workers().all().size(), state.bytes(),
+          shared_.now_us,       shared_.known_since_us,       shared_.as_of,
+          state.counters()};
+}
+
+}  // namespace xylem::cluster
