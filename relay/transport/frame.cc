@@ -25,10 +25,12 @@ Frame::Frame(const BatchRef& batch) {
 }
 
 bool Frame::has_peer() const {
+  if (received_) return true;
   return ::zmq_msg_gets(const_cast<zmq::message_t&>(message_).handle(), "Peer-Address") != nullptr;
 }
 
 std::string Frame::peer_address() const {
+  if (received_) return *received_->peer;
   const char* address =
       ::zmq_msg_gets(const_cast<zmq::message_t&>(message_).handle(), "Peer-Address");
   // Over ipc libzmq answers "localhost:UID:GID:PID".
