@@ -13,15 +13,20 @@
 namespace xylem {
 namespace {
 
-// PUSH, PULL, DEALER, SUB: whole messages, to those who have room in turn, and from anybody.
+// PUSH, PULL, DEALER, SUB: whole messages, to those who have room in turn, and from anybody. Unless
+// `immediate` is asked for, one that connects keeps what is sent before it is connected.
 class NativeFair : public NativeSocket {
  public:
   using NativeSocket::NativeSocket;
 
   SendOutcome send(Frame& frame, bool more) final {
     if (!is_inside_ && !choose()) return SendOutcome::full;
-    // The rest of a message whose peer has left goes nowhere.
     is_inside_ = more;
+    if (is_early_) {
+      early_.put_frame(frame.bytes(), more);
+      is_early_ = more;
+      return SendOutcome::sent;
+    }
     if (sending_to_ == nullptr) return SendOutcome::sent;
     NativeSocket::put(std::span(&sending_to_, 1), frame, more);
     if (!more) write_if_much(*sending_to_);
@@ -30,14 +35,17 @@ class NativeFair : public NativeSocket {
   bool writable() final {
     if (is_inside_ || any_has_room()) return true;
     collect();
-    return any_has_room();
+    return any_has_room() || may_keep();
   }
 
  protected:
   void on_message(NativePeer& peer, const zmtp::Connection::Message& message) final {
     give(peer, message);
   }
-  void on_join(NativePeer& peer) override { joined_.push_back(&peer); }
+  void on_join(NativePeer& peer) override {
+    joined_.push_back(&peer);
+    if (!early_.empty() && !is_early_) take_over(peer, early_);
+  }
   void on_leave(NativePeer& peer) override {
     std::erase(joined_, &peer);
     if (sending_to_ == &peer) sending_to_ = nullptr;
@@ -49,14 +57,18 @@ class NativeFair : public NativeSocket {
     return std::any_of(joined_.begin(), joined_.end(),
                        [this](auto* peer) { return has_room(*peer); });
   }
-  // Who gets the next message; nobody if none has room, also after a look at what has changed.
+  // Who gets the next message; false if none has room, also after a look at what has changed.
   bool choose() {
     sending_to_ = next_with_room();
     if (sending_to_ == nullptr) {
       collect();
       sending_to_ = next_with_room();
     }
-    return sending_to_ != nullptr;
+    is_early_ = sending_to_ == nullptr && may_keep();
+    return sending_to_ != nullptr || is_early_;
+  }
+  [[nodiscard]] bool may_keep() const {
+    return joined_.empty() && keeps_early() && early_.bytes() < bytes_max();
   }
   NativePeer* next_with_room() {
     for (std::size_t tried = 0; tried < joined_.size(); ++tried) {
@@ -70,6 +82,8 @@ class NativeFair : public NativeSocket {
   std::size_t next_ = 0;
   NativePeer* sending_to_ = nullptr;
   bool is_inside_ = false;  // a message
+  zmtp::Output early_;      // for whom is not connected yet
+  bool is_early_ = false;   // the message at hand goes there
 };
 
 class NativeSubscriber final : public NativeFair {

@@ -172,6 +172,11 @@ void NativeSocket::put(NativePeer& peer, std::string_view octets) {
   mark_dirty(peer);
 }
 
+void NativeSocket::take_over(NativePeer& peer, zmtp::Output& octets) {
+  peer.output().take_over(octets);
+  mark_dirty(peer);
+}
+
 void NativeSocket::mark_dirty(NativePeer& peer) {
   if (!std::exchange(peer.is_listed_dirty, true)) thread_->dirty.push_back(&peer);
 }

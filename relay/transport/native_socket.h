@@ -69,6 +69,9 @@ class NativeSocket : public RawSocket,
   // Behind what waits for each of them. Nobody leaves by that.
   void put(std::span<NativePeer* const> peers, Frame& frame, bool more);
   void put(NativePeer& peer, std::string_view octets);
+  void take_over(NativePeer& peer, zmtp::Output& octets);
+  [[nodiscard]] bool keeps_early() const { return !options_.immediate && !connectors_.empty(); }
+  [[nodiscard]] std::size_t bytes_max() const { return options_.send_bytes_max; }
   // Writes early if much waits; the peer may have left then.
   void write_if_much(NativePeer& peer) {
     if (peer.output().bytes() >= kWriteAtBytes) peer.flush();
