@@ -154,7 +154,7 @@ class StreamEgress final : public Agent {
   int fd_ = -1;
   std::mt19937_64 session_ids_;
 
-  std::string served_last_;  // where the next turn's sending goes on
+  std::string served_last_;     // where the next turn's sending goes on
   std::string caught_up_last_;  // likewise of those who are behind
   std::shared_ptr<InPipes> in_pipes_ = std::make_shared<InPipes>();
   bool waits_for_pipe_ = false;  // somebody, since the turn began

@@ -79,6 +79,13 @@ void Output::drop(std::size_t bytes) {
   }
 }
 
+void Output::take_over(Output& other) {
+  XYLEM_CHECK(other.written_ == 0, "no frame is cut in two");
+  for (Piece& piece : other.pieces_) pieces_.push_back(std::move(piece));
+  bytes_ += other.bytes_;
+  other.clear();
+}
+
 void Output::clear() {
   pieces_.clear();
   written_ = 0;

@@ -34,6 +34,9 @@ class Output {
   void drop(std::size_t bytes);
   // All of it, unwritten.
   void clear();
+  // All that waits in `other`, behind what waits here; nothing waits there any more. REQUIRES that
+  // nothing of it was written.
+  void take_over(Output& other);
 
  private:
   struct Piece {
