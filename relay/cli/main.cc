@@ -5,10 +5,12 @@
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <span>
 #include <sstream>
 
 #include "relay/base/version.h"
 #include "relay/cli/command.h"
+#include "relay/cli/misspelt.h"
 #include "relay/cli/output.h"
 #include "relay/node/variables.h"
 
@@ -54,6 +56,8 @@ int main(int argc, char** argv) {
     std::ostringstream said;  // std::cout would keep the reason of a failed write to itself
     const int code = app.exit(error, said, std::cerr) == 0 ? kFine : kUsage;
     std::fputs(said.str().c_str(), stdout);
+    const std::string meant = what_was_meant(app, std::span(argv, argc).subspan(1));
+    if (code == kUsage && !meant.empty()) std::fprintf(stderr, "xylem: %s\n", meant.c_str());
     return with_output(code);
   }
   std::vector<xylem::Problem> notes = xylem::unknown_variables(environment());

@@ -130,17 +130,18 @@ int run(const Config& config, const ConfigSources& sources, Signals& signals, Wr
 
 int serve(const ConfigSources& sources) {
   const auto config = load_config(sources);
-  if (!config) {
-    std::fputs(text_of(config.error()).c_str(), stderr);
-    return kBadConfiguration;
-  }
-  set_log_level(config->log_level);
-  prepare_for_few_descriptors();
   Signals signals;
   Writers writers;
-  send_log_lines_to(&writers.log.queue());
-  const int code = run(*config, sources, signals, writers);
-  send_log_lines_to(nullptr);
+  int code = kBadConfiguration;
+  if (config) {
+    set_log_level(config->log_level);
+    prepare_for_few_descriptors();
+    send_log_lines_to(&writers.log.queue());
+    code = run(*config, sources, signals, writers);
+    send_log_lines_to(nullptr);
+  } else {
+    writers.log.queue().push(text_of(config.error()));
+  }
   if (!writers.finish()) std::_Exit(code);
   return code;
 }

@@ -40,7 +40,7 @@ bool AckedLink::open(Instant now) {
   if (made) made = socket_->connect(options_.relay);
   if (!made) {
     refusal_ = made.error().message;
-    log_.warn(refusal_, fmt::format("source '{}': {}", printable(options_.name), refusal_));
+    log_.warn("connect", fmt::format("source '{}': {}", printable(options_.name), refusal_));
     back_off(now);
     return false;
   }
@@ -183,8 +183,8 @@ void AckedLink::on_bye(const Bye& bye, Instant now) {
 
 void AckedLink::refused(const std::string& why, Instant now) {
   refusal_ = why;
-  log_.warn(why, fmt::format("{} says no to source '{}': {}", options_.relay.text(),
-                             printable(options_.name), printable(why)));
+  log_.warn("refused", fmt::format("{} says no to source '{}': {}", options_.relay.text(),
+                                   printable(options_.name), printable(why)));
   back_off(now);
 }
 

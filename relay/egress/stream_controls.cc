@@ -52,7 +52,10 @@ void StreamEgress::on_frame(const std::string& peer, const Frame& frame, Instant
     return;
   }
   if (std::holds_alternative<Unknown>(*control)) return;
-  refuse(peer, RefusedFrame::unexpected, frame, "a frame that only the relay sends");
+  refuse(peer, RefusedFrame::unexpected, frame,
+         std::holds_alternative<SourceHello>(*control)
+             ? "a SourceHello, and this is a stream endpoint: say it at an acked one"
+             : "a frame that only the relay sends");
 }
 
 Result<SubscriptionSession> StreamEgress::accept(const std::string& address, const Hello& hello,

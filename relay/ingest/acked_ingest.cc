@@ -95,7 +95,10 @@ void AckedIngest::on_control(const std::string& peer, const Frame& frame, Instan
   if (const auto* hello = std::get_if<SourceHello>(&*control)) return on_hello(peer, *hello, now);
   if (std::holds_alternative<Bye>(*control)) return sources_.disconnect(peer);
   if (std::holds_alternative<Unknown>(*control)) return;
-  refuse_frame(peer, Refusal::wrong_identifier, frame, "a control that no source sends");
+  refuse_frame(peer, Refusal::wrong_identifier, frame,
+               std::holds_alternative<Hello>(*control)
+                   ? "a subscriber's Hello, and this is an acked endpoint: say it at a stream's"
+                   : "a control that no source sends");
 }
 
 void AckedIngest::on_hello(const std::string& peer, const SourceHello& hello, Instant now) {

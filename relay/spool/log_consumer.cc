@@ -85,9 +85,13 @@ void LogConsumer::save(const CursorFile::Cursor& cursor) {
   }
   need(cursor.position);
   cursor_ = cursor;
-  if (auto saved = file_->save(cursor); !saved) {
-    XYLEM_LOG(warning, "{}: {}", cursor_name_, saved.error().message);
+  const auto saved = file_->save(cursor);
+  if (!saved && !save_fails_) {
+    XYLEM_LOG(warning, "{}: {}; a later life will begin further back", cursor_name_,
+              saved.error().message);
   }
+  if (saved && save_fails_) XYLEM_LOG(info, "{}: saved again", cursor_name_);
+  save_fails_ = !saved;
 }
 
 void LogConsumer::account(Ledger& ledger, std::uint64_t in_memory) const {

@@ -69,6 +69,7 @@ class LogConsumer {
   std::optional<LogReader::Entry> behind_hole_;  // not claimed yet
   std::uint64_t held_at_start_ = 0;
   std::uint64_t passed_over_ = 0;
+  bool save_fails_ = false;  // which is said once
 };
 
 }  // namespace xylem

@@ -163,13 +163,13 @@ FaultSchedule::FaultSchedule() {
     const char* value = std::getenv(name);
     return std::string(value != nullptr ? value : "");
   };
-  directory_ = from("XYLEM_FAULT_DIR");
+  directory_ = from("WRITE_FAULTS_DIR");
   std::array<char, PATH_MAX> real{};
   if (!directory_.empty() && realpath(directory_.c_str(), real.data()) != nullptr) {
     directory_ = real.data();
   }
-  schedule_ = from("XYLEM_FAULT_FILE");
-  open_counts(from("XYLEM_FAULT_COUNTS"));
+  schedule_ = from("WRITE_FAULTS_FILE");
+  open_counts(from("WRITE_FAULTS_COUNTS"));
 }
 
 FaultSchedule::~FaultSchedule() = default;

@@ -22,8 +22,8 @@ THE_BEGINNING = 1  # since_us of whoever wants all that is kept
 
 class ResumingStream:
     """One thread owns the socket. `pace_s` is how long it takes for each event, for one that is to
-    be slow; with `from_start` it asks for everything that is kept, not for what comes. `lags` is told
-    (made_at, seconds on the way) of each event."""
+    be slow; with `from_start` it asks for everything that is kept, not for what comes. `lags` is
+    told (made_at, seconds on the way) of each event."""
 
     def __init__(self, context, endpoint, oracle, consumer, *, patterns=(), from_start=False,
                  position=None, pace_s=0.0, credit=CREDIT_BYTES, lags=None, **hello):

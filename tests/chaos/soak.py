@@ -115,7 +115,7 @@ def main():
         began = time.monotonic()
         fleet = Fleet(folder, context, library(folder), options.rate, seed)
         sampler, done, failure = Sampler(fleet, began), [], None
-        rounds = Rounds(fleet, context, time.sleep, options.hostile)
+        rounds = Rounds(fleet, context, threading.Event().wait, options.hostile)
         try:
             done = run(fleet, options, random.Random(seed), began, rounds)
             sampler.stop()

@@ -42,7 +42,8 @@ class Fleet:
         names = [(sidecar, f"s{n}.{m}") for n, sidecar in enumerate(self.sidecars)
                  for m in range(SOURCES_PER_SIDECAR)]
         self.sources = [AckedSource(context, sidecar.acked.endpoint, self.oracle, name,
-                                    rate=rate / len(names), says_when=True).start() for sidecar, name in names]
+                                    rate=rate / len(names), says_when=True).start()
+                        for sidecar, name in names]
 
     def named(self):
         """(name, lives) of every relay."""

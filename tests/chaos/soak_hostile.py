@@ -1,5 +1,6 @@
-"""Rounds of a soak with every peer of tests/system/hostile_peers.py at once at the central: first a
-window without them, then one as long with them. What honest peers see is held against each other."""
+"""Rounds of a soak with every peer of tests/system/hostile_peers.py at once at the central: first
+a window without them, then one as long with them. What honest peers see is held against each other.
+"""
 import array
 import http.client
 import json

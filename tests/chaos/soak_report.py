@@ -64,8 +64,9 @@ def report(options, seed, done, samples, verdict, resent, failure, findings):
         "# Soak", "",
         textwrap.fill(
             f"`./dev soak --minutes {options.minutes:g} --rate {options.rate:g} --every "
-            f"{options.every:g} --hostile {options.hostile:g} --seed {seed}`: four acked sources, two sidecars with spools, a "
-            f"central with a spool and a stream subscriber that resumes. {drawn:.0f} events/s were "
+            f"{options.every:g} --hostile {options.hostile:g} --seed {seed}`: four acked sources, "
+            "two sidecars with spools, a central with a spool and a stream subscriber that "
+            f"resumes. {drawn:.0f} events/s were "
             f"sent and {delivered:.0f}/s arrived. Relays are killed in the first half and live "
             "through the second.", 118, break_on_hyphens=False), "",
         "**" + ("Everything that was promised arrived." if verdict.ok and failure is None

@@ -1,9 +1,9 @@
 // An LD_PRELOAD library that makes the writing of files fail by a schedule. The environment says
 // where:
 //
-//   XYLEM_FAULT_DIR     the directory; nothing outside it is touched or counted
-//   XYLEM_FAULT_FILE    the schedule; looked at before each call, so that it can change at any time
-//   XYLEM_FAULT_COUNTS  what was done, added up over all processes that are told of the same file
+//   WRITE_FAULTS_DIR     the directory; nothing outside it is touched or counted
+//   WRITE_FAULTS_FILE    the schedule; looked at before each call: it can change at any time
+//   WRITE_FAULTS_COUNTS  what was done, added up over all processes that are told of the same file
 //
 // The schedule has a rule a line; what follows a '#' is a remark:
 //

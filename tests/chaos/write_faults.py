@@ -67,8 +67,8 @@ class WriteFaults:
 
     def environment(self):
         """To be added to that of the program."""
-        return {"LD_PRELOAD": str(self._library), "XYLEM_FAULT_DIR": str(self.directory),
-                "XYLEM_FAULT_FILE": str(self._schedule), "XYLEM_FAULT_COUNTS": str(self._counts)}
+        return {"LD_PRELOAD": str(self._library), "WRITE_FAULTS_DIR": str(self.directory),
+                "WRITE_FAULTS_FILE": str(self._schedule), "WRITE_FAULTS_COUNTS": str(self._counts)}
 
     def set(self, *rules):
         """From the next call on these rules hold and no others, for instance

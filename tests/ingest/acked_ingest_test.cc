@@ -332,6 +332,11 @@ TEST_F(AckedIngestTest, RefusesWithAReasonWhatMakesNoSense) {
   Frame nonsense{std::string_view("nonsense")};
   send_frame(nonsense);
   EXPECT_EQ(answer(), "bye refused: a frame that is no sound batch (wrong_identifier)");
+  send(Hello{});
+  EXPECT_EQ(
+      answer(),
+      "bye refused: a subscriber's Hello, and this is an acked endpoint: say it at a stream's "
+      "(wrong_identifier)");
   hello(AckLevel::received);
   send_batch(1, testing::batch_of({{"task.sent", R"({"type":"task-sent"})"}}), SourceId{96});
   EXPECT_EQ(answer(),

@@ -5,11 +5,38 @@
 #include "relay/spool/log_consumer.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
+
+#include "relay/base/log.h"
 #include "tests/doubles/log_on_disk.h"
 
 namespace xylem {
 namespace {
+
+// While it lives no file takes a write, as on a disk that has failed.
+class NoWrites {
+ public:
+  NoWrites() : before_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &limit_);
+    set(0);
+  }
+  ~NoWrites() {
+    set(limit_.rlim_cur);
+    static_cast<void>(std::signal(SIGXFSZ, before_));
+  }
+  NoWrites(const NoWrites&) = delete;
+  NoWrites& operator=(const NoWrites&) = delete;
+
+ private:
+  void set(rlim_t bytes) {
+    const rlimit now{bytes, limit_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &now), 0);
+  }
+  rlimit limit_{};
+  void (*before_)(int);
+};
 
 class LogConsumerTest : public ::testing::Test {
  protected:
@@ -55,6 +82,30 @@ TEST_F(LogConsumerTest, GoesOnWhereItWasSaved) {
   EXPECT_EQ(take(), "1:5-6 ");
   EXPECT_EQ(ledger().held, 0u);
   EXPECT_FALSE(consumer->has_more());
+}
+
+TEST_F(LogConsumerTest, SaysOnceThatItCannotBeSavedAndOnceThatItCanAgain) {
+  log.open();
+  begin();
+  const auto lines = [] { return log_figures().lines; };
+  const std::uint64_t before = lines();
+  const auto read_and_save = [&] {
+    static_cast<void>(log.append(1));
+    static_cast<void>(take());
+    consumer->save({{}, {}, consumer->read()});
+  };
+  read_and_save();
+  EXPECT_EQ(lines(), before);
+  for (int i = 0; i < 3; ++i) {
+    static_cast<void>(log.append(1));
+    static_cast<void>(take());
+    const NoWrites failing;
+    consumer->save({{}, {}, consumer->read()});
+  }
+  EXPECT_EQ(lines(), before + 1);
+  read_and_save();
+  read_and_save();
+  EXPECT_EQ(lines(), before + 2);
 }
 
 TEST_F(LogConsumerTest, CountsWhatTheQuotaLetGoOf) {

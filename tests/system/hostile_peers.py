@@ -21,11 +21,13 @@ import zmq
 
 from plain_clients import Push, unlike
 from stream_client import StreamClient
+from waiting import until
 from wire_frames import batch, batch_of, control
 
 MIB = 1 << 20
 ZMTP_GREETING = (b"\xff" + b"\0" * 8 + b"\x7f" + b"\x03\0" + b"NULL".ljust(20, b"\0")
                  + b"\0" * 32)
+READY_S = 60
 NICENESS = 19  # as programs they are other machines' work; only what they make the relay do counts
 
 
@@ -292,8 +294,8 @@ def main():
         more = {"every_s": 0.02} if peer is flood_of_hellos else {}
         threads.append(threading.Thread(target=peer, args=(relay, over, did[-1]), kwargs=more))
         threads[-1].start()
-    while not all(did) and all(thread.is_alive() for thread in threads):
-        time.sleep(0.02)
+    until(lambda: all(did) or not all(thread.is_alive() for thread in threads),
+          "every peer has done something", READY_S)
     print("ready", flush=True)
     sys.stdin.read()
     alive = all(thread.is_alive() for thread in threads)

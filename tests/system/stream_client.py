@@ -27,6 +27,8 @@ class StreamClient:
         """Hello and its Welcome."""
         self.hello(*patterns, **options)
         kind, welcome = self.receive()
+        while kind == "Alive":  # it searches its spool
+            kind, welcome = self.receive()
         assert kind == "Welcome", f"{kind} {vars(welcome)}"
         self.session = welcome.session
         return welcome

@@ -224,7 +224,7 @@ def test_a_variable_that_is_nearly_an_option_is_told_by_commands_that_read_none(
 
 
 def test_options_of_what_is_off_are_said_by_serve(start_relay):
-    relay = start_relay({"spool.bytes_max": "64MiB"})
+    relay = start_relay({"spool.bytes_max": "512MiB"})
     assert relay.await_lines("warning", "spool.bytes_max means nothing without spool.directory")
 
 

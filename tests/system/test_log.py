@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import termios
 import threading
@@ -74,14 +75,18 @@ def test_a_relay_whose_stdout_nobody_reads_works_and_ends(stuck, folder):
         relay.wait()
 
 
-def test_a_relay_that_cannot_start_says_so_also_to_nobody(stuck, folder):
-    relay = subprocess.Popen([XYLEM, "serve", f"--set=push.listen=ipc://{folder}/no/such/folder"],
+@pytest.mark.parametrize("place, code", [("ipc:///no/such/folder", 78), ("tcp://127.0.0.1:{}", 1)])
+def test_a_relay_that_cannot_start_says_so_also_to_nobody(stuck, place, code):
+    taken = socket.create_server(("127.0.0.1", 0))
+    place = place.format(taken.getsockname()[1])
+    relay = subprocess.Popen([XYLEM, "serve", f"--set=push.listen={place}"],
                              stdout=subprocess.DEVNULL, stderr=stuck, env=clean_environment())
     try:
-        assert relay.wait(5) == 1
+        assert relay.wait(5) == code
     finally:
         relay.kill()
         relay.wait()
+        taken.close()
 
 
 def test_the_lines_of_a_whole_life_come_in_order(start_relay):

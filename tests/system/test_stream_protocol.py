@@ -160,6 +160,14 @@ def test_a_malformed_control_frame_is_refused_with_a_bye_and_counted(stream, rel
     assert other.receive()[0] == "Alive"
 
 
+def test_a_source_at_the_stream_endpoint_is_told_where_it_belongs(stream, relay):
+    client = stream()
+    client.socket.send(control("SourceHello", protocol=1, source=7, name="lost", firstUnacked=1))
+    assert client.bye() == ("refused", "a SourceHello, and this is a stream endpoint: say it at an "
+                                       "acked one")
+    assert refused(relay, "unexpected") == 1
+
+
 def test_after_the_bye_for_a_malformed_frame_the_session_is_over(push, stream, relay):
     client = stream()
     client.open(name="broken")

@@ -36,6 +36,23 @@ def test_a_usage_error_exits_2_and_says_what_is_wrong(arguments):
     assert done.stdout == "", "errors go to stderr"
 
 
+@pytest.mark.parametrize("arguments, meant", [
+    (["chek"], "there is no chek; did you mean check?"),
+    (["dump", "--conect", "tcp://127.0.0.1:1"], "there is no --conect; did you mean --connect?"),
+    (["dump", "task.*", "--limt=5"], "there is no --limt; did you mean --limit?"),
+    (["spool", "vrify", "x"], "there is no vrify; did you mean verify?"),
+    (["--verson"], "there is no --verson; did you mean --version?")])
+def test_a_misspelt_word_is_told_with_the_one_that_was_meant(arguments, meant):
+    done = xylem(*arguments)
+    assert done.returncode == 2 and done.stderr.endswith(f"xylem: {meant}\n")
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["dump", "--nothing"],
+                                       ["route", "--", "--conect"]])
+def test_a_word_that_is_near_nothing_gets_no_suggestion(arguments):
+    assert "did you mean" not in xylem(*arguments, timeout=5).stderr
+
+
 @pytest.mark.parametrize("arguments", [
     ["dump", "--overflow", "spil"], ["dump", "--connect", "nonsense"], ["dump", "task.a*"],
     ["emit", "task-sent", "--connect", "nonsense"], ["bench", "--overflow", "spill"],
