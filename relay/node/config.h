@@ -42,6 +42,7 @@ struct Config {
   AmqpSource::Options amqp_source;
   AmqpSink::Options amqp_sink;
   HttpServer::Options http;
+  Context::Engine engine = Context::kDefaultEngine;
   IpcAccess ipc;
   std::string ipc_group;  // as it was given
   std::size_t ring_batches = 256;

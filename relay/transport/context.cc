@@ -151,7 +151,19 @@ void RawSocket::own(Frame& frame) {
   frame.received_ = {};
 }
 
-Context::Context(Engine engine) : engine_(engine), context_(1) {
+Result<Context::Engine> parse_engine(std::string_view name) {
+  for (const auto engine : {Context::Engine::libzmq, Context::Engine::native}) {
+    if (name == name_of(engine)) return engine;
+  }
+  return fail(ErrorCode::bad_configuration, fmt::format("'{}' is not one of native, libzmq", name));
+}
+
+std::string_view name_of(Context::Engine engine) {
+  return engine == Context::Engine::native ? "native" : "libzmq";
+}
+
+Context::Context(Engine engine)
+    : engine_(engine), context_(1), native_figures_(std::make_shared<NativeFigures>()) {
   // Closing the context then waits for no peer; what is to linger, a socket says.
   context_.set(zmq::ctxopt::blocky, false);
 }
@@ -160,7 +172,7 @@ std::shared_ptr<NativeThread> Context::native_thread() {
   const std::lock_guard lock(mutex_);
   auto& place = native_threads_[std::this_thread::get_id()];
   auto thread = place.lock();
-  if (!thread) place = thread = std::make_shared<NativeThread>();
+  if (!thread) place = thread = std::make_shared<NativeThread>(native_figures_);
   return thread;
 }
 

@@ -16,6 +16,7 @@
 
 namespace xylem {
 
+struct NativeFigures;
 struct NativeThread;
 
 enum class SocketKind { push, pull, sub, xpub, router, dealer };
@@ -78,7 +79,8 @@ class Context {
  public:
   // Whose sockets: libzmq's, or our own (native_socket.h).
   enum class Engine : std::uint8_t { libzmq, native };
-  explicit Context(Engine engine = Engine::libzmq);
+  static constexpr Engine kDefaultEngine = Engine::libzmq;
+  explicit Context(Engine engine = kDefaultEngine);
   virtual ~Context() = default;
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
@@ -89,6 +91,7 @@ class Context {
   // Errors: io, when libzmq has none (no descriptor left).
   [[nodiscard]] virtual Result<std::unique_ptr<RawSocket>> open(SocketKind kind,
                                                                 const SocketOptions& options);
+  [[nodiscard]] const NativeFigures& native_figures() const { return *native_figures_; }
 
  private:
   [[nodiscard]] std::shared_ptr<NativeThread> native_thread();
@@ -96,8 +99,13 @@ class Context {
   Engine engine_;
   zmq::context_t context_;
   IpcAccess ipc_access_;
+  std::shared_ptr<NativeFigures> native_figures_;
   std::mutex mutex_;  // of the list; sockets are opened seldom
   std::map<std::thread::id, std::weak_ptr<NativeThread>> native_threads_;
 };
+
+// As the option transport.engine has them. Errors: bad_configuration.
+[[nodiscard]] Result<Context::Engine> parse_engine(std::string_view name);
+[[nodiscard]] std::string_view name_of(Context::Engine engine);
 
 }  // namespace xylem

@@ -32,13 +32,9 @@ class NativeFair : public NativeSocket {
     if (!more) write_if_much(*sending_to_);
     return SendOutcome::sent;
   }
-  bool writable() final {
-    if (is_inside_ || any_has_room()) return true;
-    collect();
-    return any_has_room() || may_keep();
-  }
 
  protected:
+  bool can_send() final { return is_inside_ || any_has_room() || may_keep(); }
   void on_message(NativePeer& peer, const zmtp::Connection::Message& message) final {
     give(peer, message);
   }

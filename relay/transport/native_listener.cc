@@ -1,13 +1,22 @@
 #include "relay/transport/native_listener.h"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 namespace xylem {
+namespace {
+
+constexpr rlim_t kDescriptorNumberMax = 1 << 30;
+
+}  // namespace
 
 Result<std::unique_ptr<NativeListener>> NativeListener::open(const Address& address,
                                                              const IpcAccess& access,
@@ -35,20 +44,29 @@ NativeListener::~NativeListener() {
   ::close(fd_);
 }
 
+// The kernel gives the lowest number that is free.
+bool NativeListener::few_descriptors_left() const {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
+  const auto most = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, kDescriptorNumberMax));
+  const int next = ::fcntl(fd_, F_DUPFD_CLOEXEC, 0);
+  if (next >= 0) ::close(next);
+  return next < 0 || next >= most - std::min(kDescriptorsKept, most / 8);
+}
+
 void NativeListener::on_ready(std::uint32_t) {
   for (int count = 0; count < kAcceptsPerTurn; ++count) {
-    if (!owner_.may_accept()) return pause();
-    const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (!owner_.may_accept() || few_descriptors_left()) return pause();
+    // By the kernel, not through a program's own accept4(): the reserve of that is for libzmq.
+    const auto fd = static_cast<int>(
+        ::syscall(SYS_accept4, fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (fd >= 0) {
       owner_.on_accepted(fd);
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
     if (errno == EAGAIN) return;
-    // No descriptor, no memory: asked again at once it would be the same.
-    pause();
-    if (alarm_ == poller_.no_alarm()) alarm_ = poller_.set_alarm(Poller::now() + kRetry, *this);
-    return;
+    return pause();
   }
 }
 
@@ -57,14 +75,17 @@ void NativeListener::on_time(Poller::Time) {
   resume();
 }
 
+// Asked again at once it would be the same.
 void NativeListener::pause() {
-  if (!std::exchange(paused_, true)) poller_.rewatch(token_, fd_, 0);
+  if (std::exchange(paused_, true)) return;
+  poller_.rewatch(token_, fd_, 0);
+  alarm_ = poller_.set_alarm(Poller::now() + kRetry, *this);
+  owner_.on_paused();
 }
 
 void NativeListener::resume() {
-  if (alarm_ == poller_.no_alarm() && std::exchange(paused_, false)) {
-    poller_.rewatch(token_, fd_, EPOLLIN);
-  }
+  poller_.cancel(alarm_);
+  if (std::exchange(paused_, false)) poller_.rewatch(token_, fd_, EPOLLIN);
 }
 
 }  // namespace xylem

@@ -15,6 +15,7 @@ class NativeListener final : public Poller::Watcher {
    public:
     virtual bool may_accept() const = 0;
     virtual void on_accepted(int fd) = 0;
+    virtual void on_paused() = 0;
 
    protected:
     ~Owner() = default;
@@ -37,7 +38,11 @@ class NativeListener final : public Poller::Watcher {
   void on_time(Poller::Time now) override;
   void pause();
 
+  [[nodiscard]] bool few_descriptors_left() const;
+
   static constexpr int kAcceptsPerTurn = 64;
+  // Which are not for peers: files, probes and the log need some also while strangers take all.
+  static constexpr int kDescriptorsKept = 32;
   static constexpr auto kRetry = std::chrono::milliseconds(100);
 
   int fd_;

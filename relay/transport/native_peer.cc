@@ -52,18 +52,23 @@ std::string name_of_peer(int fd) {
 
 }  // namespace
 
-NativePeer::NativePeer(int fd, const Options& options, Poller& poller, ReceiveSlabs& slabs,
-                       Owner& owner)
+NativePeer::NativePeer(int fd, const Options& options, NativeThread& thread, Owner& owner)
     : fd_(fd),
-      poller_(poller),
-      slabs_(slabs),
+      thread_(thread),
+      poller_(thread.poller),
       owner_(owner),
-      token_(poller.watch(fd, kReading, *this)),
-      alarm_(poller.set_alarm(Poller::now() + kHandshakeMax, *this)),
+      token_(poller_.watch(fd, kReading, *this)),
+      alarm_(poller_.set_alarm(made_at_ + kHandshakeMax, *this)),
+      type_(options.type),
       connection_(options.type, options.limits),
       name_(std::make_shared<const std::string>(name_of_peer(fd))) {
+  ++thread_.peers;
+  NativeFigures::add(thread_.figures->connections, 1);
   if (!name_->empty()) prepare(fd_);
-  output_.put(zmtp::Connection::opening(options.type, ""));
+}
+
+void NativePeer::open() {
+  output_.put(zmtp::Connection::opening(type_, ""));
   flush();
 }
 
@@ -75,14 +80,69 @@ void NativePeer::close() {
   poller_.unwatch(token_, fd_);
   ::close(std::exchange(fd_, -1));
   output_.clear();
+  read_ = ReceivedRef();
+  aside_ = std::string();
+  is_own_ = is_read_ = false;
+  count_output();
+  count_input();
+  --thread_.peers;
+  NativeFigures::add(thread_.figures->connections, std::uint64_t{0} - 1);
   owner_.on_closed(*this);
+}
+
+void NativePeer::end(NativeFigures::Ended why) {
+  if (fd_ < 0) return;
+  thread_.figures->add(why);
+  close();
+}
+
+void NativePeer::count_output() {
+  const std::size_t change = output_.bytes() - output_counted_;
+  output_counted_ = output_.bytes();
+  thread_.output_bytes += change;
+  if (change != 0) NativeFigures::add(thread_.figures->output_bytes, change);
+}
+
+void NativePeer::count_input() {
+  const std::size_t holds = is_own_ ? read_->capacity : aside_.size();
+  const std::size_t change = holds - input_counted_;
+  if (change == 0) return;
+  input_counted_ = holds;
+  thread_.input_bytes += change;
+  NativeFigures::add(thread_.figures->input_bytes, change);
+  holds > kInputAlwaysBytes ? static_cast<void>(thread_.unfinished.insert(this))
+                            : static_cast<void>(thread_.unfinished.erase(this));
+}
+
+// Whether it may grow to so many octets. While all have too much, who has most is cut off.
+bool NativePeer::may_hold(std::size_t bytes) {
+  while (thread_.input_bytes + bytes - input_counted_ > NativeThread::kInputBytesMax) {
+    NativePeer* most = this;
+    for (NativePeer* peer : thread_.unfinished) {
+      if (peer->input_counted_ > most->input_counted_) most = peer;
+    }
+    most->end(NativeFigures::Ended::input_full);
+    if (most == this) return false;
+  }
+  return true;
 }
 
 void NativePeer::finish_writing() { ::shutdown(fd_, SHUT_WR); }
 
-void NativePeer::on_time(Poller::Time) {
+void NativePeer::on_time(Poller::Time now) {
   alarm_ = poller_.no_alarm();
-  if (!is_connected()) close();
+  if (!is_connected()) return end(NativeFigures::Ended::handshake_slow);
+  // Its PINGs may lie unread behind what we have no room for. Then it is we who must be heard of.
+  const bool has_come = std::exchange(has_come_, false) || is_readable_;
+  silent_looks_ = has_come ? 0 : silent_looks_ + 1;
+  const std::uint32_t ttl_looks = (connection_.ttl_tenths() + 9U) / 10U;
+  if (ttl_looks != 0 && silent_looks_ > ttl_looks) return end(NativeFigures::Ended::silent);
+  alarm_ = poller_.set_alarm(now + kSignOfLife, *this);
+  if (!is_readable_ || !output_.empty()) return;
+  std::string octets;
+  zmtp::write_pong(octets, "");
+  output_.put(octets);
+  flush();
 }
 
 void NativePeer::on_ready(std::uint32_t events) {
@@ -113,42 +173,47 @@ void NativePeer::shake_hands() {
 }
 
 // Where the next read goes: a slab of everybody's, or for the rest of a large message a piece of
-// memory of its own, which grows as the octets come and not by what is announced.
-void NativePeer::make_room() {
+// memory of its own, which grows as the octets come and not by what is announced. False if there is
+// no memory for it, and it has been cut off.
+bool NativePeer::make_room() {
   constexpr std::size_t kSlabBytes = ReceiveSlabs::kBytes;
   if (is_own_) {
-    if (end_ < read_->capacity) return;
-    ReceivedRef larger(new ReceivedBytes(std::min(needed_, 2 * read_->capacity)));
+    if (end_ < read_->capacity) return true;
+    const std::size_t bytes = std::min(needed_, 2 * read_->capacity);
+    if (!may_hold(bytes)) return false;
+    ReceivedRef larger(new ReceivedBytes(bytes));
     std::memcpy(larger->storage.get(), read_->storage.get(), end_);
+    larger->peer = name_;
     read_ = std::move(larger);
-    return;
+    count_input();
+    return true;
   }
-  is_own_ = needed_ > kSlabBytes / 2;
+  const bool needs_own = needed_ > kSlabBytes / 2;
   const std::size_t own_bytes = std::min(needed_, std::max(kSlabBytes, 2 * aside_.size()));
-  read_ = is_own_ ? ReceivedRef(new ReceivedBytes(own_bytes)) : slabs_.take();
+  if (needs_own && !may_hold(own_bytes)) return false;
+  is_own_ = needs_own;
+  read_ = is_own_ ? ReceivedRef(new ReceivedBytes(own_bytes)) : thread_.slabs.take();
+  read_->peer = name_;
   std::memcpy(read_->storage.get(), aside_.data(), aside_.size());
   begin_ = 0;
   end_ = aside_.size();
   aside_.clear();
   if (aside_.capacity() > 4096) aside_ = std::string();
+  count_input();
+  return true;
 }
 
 bool NativePeer::read() {
   if (fd_ < 0) return false;
-  if (is_read_) {
-    if (!read_) make_room();
-    return true;
-  }
-  if (!is_readable_) return false;
-  make_room();
-  read_->peer = name_;
+  if (is_read_) return read_ || make_room();
+  if (!is_readable_ || !make_room()) return false;
   const std::size_t room = read_->capacity - end_;
   const ssize_t got = ::recv(fd_, read_->storage.get() + end_, room, 0);
   if (got > 0) {
     end_ += static_cast<std::size_t>(got);
     // A short read has emptied it, and what comes later is told anew.
     is_readable_ = is_ending_ || static_cast<std::size_t>(got) == room;
-    return is_read_ = true;
+    return is_read_ = has_come_ = true;
   }
   const bool is_over = got == 0 || (errno != EAGAIN && errno != EINTR);
   is_readable_ = got < 0 && errno == EINTR;
@@ -167,7 +232,7 @@ zmtp::Connection::Step NativePeer::next() {
     put_aside();
     answer();
   } else if (const auto* why = std::get_if<zmtp::Violation>(&step.what)) {
-    violation_ = *why;
+    thread_.figures->add(*why);
     close();
   }
   return step;
@@ -176,6 +241,9 @@ zmtp::Connection::Step NativePeer::next() {
 // PINGs, once all that was read is looked at; not while much waits before the answer, since that is
 // a sign of life as well.
 void NativePeer::answer() {
+  if (connection_.is_pinged() && !std::exchange(is_watched_, true)) {
+    alarm_ = poller_.set_alarm(Poller::now() + kSignOfLife, *this);
+  }
   if (output_.bytes() > kAnswerBehindBytesMax) return;
   output_.put(connection_.take_answer());
   if (!output_.empty() && !awaits_writable_) flush();
@@ -187,9 +255,15 @@ void NativePeer::put_aside() {
   begin_ = end_ = 0;
   is_own_ = false;
   read_ = ReceivedRef();
+  count_input();
 }
 
 void NativePeer::flush() {
+  write_out();
+  count_output();
+}
+
+void NativePeer::write_out() {
   while (fd_ >= 0 && !output_.empty()) {
     std::array<std::span<const std::byte>, kPiecesPerWrite> pieces;
     std::array<iovec, kPiecesPerWrite> vectors;

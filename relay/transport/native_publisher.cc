@@ -15,12 +15,15 @@ void NativePublisher::on_subscription(NativePeer& peer,
   using Removed = zmtp::PrefixTable::Removed;
   if (!said.wanted) {
     const Removed removed = table_.remove(peer.id, said.prefix);
+    if (removed != Removed::others_have) NativeFigures::add(figures().cancels, 1);
     if (removed != Removed::had_none) remembered_.clear();
     if (removed == Removed::last) tell_gone(said.prefix);
     return;
   }
   const bool is_first = !table_.has(said.prefix);
-  if (table_.add(peer.id, said.prefix) != Added::added) return;
+  const Added added = table_.add(peer.id, said.prefix);
+  if (added == Added::refused) NativeFigures::add(figures().prefixes_refused, 1);
+  if (added != Added::added) return;
   peers_[peer.id] = &peer;
   remembered_.clear();
   if (!is_first) return;

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -22,7 +21,6 @@ class NativePublisher final : public NativeSocket {
 
   void refuse_when_full(bool refuse) override { refuses_ = refuse; }
   SendOutcome send(Frame& frame, bool more) override;
-  bool writable() override { return true; }
 
  private:
   void on_message(NativePeer&, const zmtp::Connection::Message&) override {}
@@ -31,12 +29,18 @@ class NativePublisher final : public NativeSocket {
   [[nodiscard]] const std::vector<NativePeer*>& subscribers_of(std::string_view key);
   void tell_gone(std::string_view prefix);
 
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
   static constexpr std::size_t kKeysRememberedMax = 4096;
 
   zmtp::PrefixTable table_{{}};
   std::unordered_map<zmtp::PrefixTable::Subscriber, NativePeer*> peers_;
   // What the table said, until it changes.
-  std::map<std::string, std::vector<NativePeer*>, std::less<>> remembered_;
+  std::unordered_map<std::string, std::vector<NativePeer*>, Hash, std::equal_to<>> remembered_;
   std::vector<zmtp::PrefixTable::Subscriber> matched_;
   std::vector<NativePeer*> sending_to_;
   bool refuses_ = false;

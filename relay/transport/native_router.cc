@@ -20,7 +20,9 @@ void NativeRouter::on_join(NativePeer& peer) {
     }
     ++next_identity_;
   }
-  if (const auto before = peers_.find(identity); before != peers_.end()) before->second->close();
+  if (const auto before = peers_.find(identity); before != peers_.end()) {
+    before->second->end(NativeFigures::Ended::taken_over);
+  }
   peers_[identity] = &peer;
   identities_[&peer] = std::move(identity);
 }

@@ -16,7 +16,6 @@ class NativeRouter final : public NativeSocket {
                std::shared_ptr<NativeThread> thread);
 
   SendOutcome send(Frame& frame, bool more) override;
-  bool writable() override { return true; }
 
  private:
   void on_message(NativePeer& peer, const zmtp::Connection::Message& message) override;

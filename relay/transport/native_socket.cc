@@ -18,7 +18,9 @@ void NativeThread::flush() {
 
 NativeSocket::NativeSocket(zmtp::SocketType type, const SocketOptions& options,
                            const IpcAccess& access, std::shared_ptr<NativeThread> thread)
-    : type_(type), options_(options), ipc_access_(access), thread_(std::move(thread)) {}
+    : type_(type), options_(options), ipc_access_(access), thread_(std::move(thread)) {
+  if (options_.send_hwm == 0) options_.send_bytes_max = ~std::size_t{0};
+}
 
 NativeSocket::~NativeSocket() {
   is_ending_ = true;
@@ -47,8 +49,9 @@ NativePeer& NativeSocket::adopt(int fd) {
   options.limits.message_bytes_max = options_.frame_bytes_max < 0
                                          ? ~std::uint64_t{0} >> 1
                                          : static_cast<std::uint64_t>(options_.frame_bytes_max);
+  options.limits.frames_max = kFramesMax;
   NativePeer::Owner& owner = *this;
-  auto peer = std::make_unique<NativePeer>(fd, options, thread_->poller, thread_->slabs, owner);
+  auto peer = std::make_unique<NativePeer>(fd, options, *thread_, owner);
   NativePeer& adopted = *peer;
   adopted.id = next_id_++;
   peers_.emplace(&adopted, std::move(peer));
@@ -56,15 +59,42 @@ NativePeer& NativeSocket::adopt(int fd) {
 }
 
 void NativeSocket::on_made(NativeConnector& connector, int fd) {
-  made_by_.emplace(&adopt(fd), &connector);
+  NativePeer& peer = adopt(fd);
+  made_by_.emplace(&peer, &connector);
+  peer.open();
+}
+
+bool NativeSocket::may_accept() const {
+  if (peers_.size() >= kConnectionsMax) return false;
+  return greeting_.size() < kHandshakesMax ||
+         Poller::now() - greeting_.front()->made_at() > kHandshakeLong;
+}
+
+void NativeSocket::on_accepted(int fd) {
+  NativeFigures::add(figures().accepted, 1);
+  if (greeting_.size() >= kHandshakesMax) {
+    greeting_.front()->end(NativeFigures::Ended::handshake_crowded);
+  }
+  NativePeer& peer = adopt(fd);
+  greeting_.push_back(&peer);
+  peer.open();
 }
 
 void NativeSocket::on_connected(NativePeer& peer) {
+  if (std::erase(greeting_, &peer) != 0) {
+    for (const auto& listener : listeners_) listener->resume();
+  }
+  peer.has_joined = true;
   if (const auto made = made_by_.find(&peer); made != made_by_.end()) made->second->on_connected();
   on_join(peer);
 }
 
+// A PUSH is sent nothing but PINGs, and nobody asks it for messages.
 void NativeSocket::on_readable(NativePeer& peer) {
+  if (type_ == zmtp::SocketType::push) {
+    while (peer.read()) static_cast<void>(peer.next());
+    return;
+  }
   if (!std::exchange(peer.is_listed_ready, true)) ready_.push_back(&peer);
 }
 
@@ -73,7 +103,7 @@ void NativeSocket::on_writable(NativePeer&) {}
 void NativeSocket::on_closed(NativePeer& peer) {
   if (std::exchange(peer.is_listed_ready, false)) std::erase(ready_, &peer);
   if (std::exchange(peer.is_listed_dirty, false)) std::erase(thread_->dirty, &peer);
-  on_leave(peer);
+  peer.has_joined ? on_leave(peer) : static_cast<void>(std::erase(greeting_, &peer));
   const auto made = made_by_.find(&peer);
   if (made != made_by_.end()) {
     if (!is_ending_) made->second->on_lost();
@@ -105,44 +135,56 @@ bool NativeSocket::receive(Frame& frame) {
   return true;
 }
 
+// False once there is nothing more to be had of it; true if its turn is over, or a message is
+// there.
+bool NativeSocket::take_from(NativePeer& peer) {
+  while (peer.read()) {
+    const auto step = peer.next();
+    if (const auto* message = std::get_if<zmtp::Connection::Message>(&step.what)) {
+      on_message(peer, *message);
+    } else if (const auto* said = std::get_if<zmtp::Connection::Subscription>(&step.what)) {
+      on_subscription(peer, *said);
+    } else if (std::holds_alternative<zmtp::Connection::NeedsMore>(step.what)) {
+      return true;
+    }
+    if (!frames_.empty()) return true;
+  }
+  return false;
+}
+
 // Goes round those who have something, a slab of each at a time.
 void NativeSocket::take_next_message() {
-  const auto take_from = [this](NativePeer& peer) {
-    while (frames_.empty() && !peer.is_closed() && peer.read()) {
-      const auto step = peer.next();
-      if (const auto* message = std::get_if<zmtp::Connection::Message>(&step.what)) {
-        on_message(peer, *message);
-      } else if (const auto* said = std::get_if<zmtp::Connection::Subscription>(&step.what)) {
-        on_subscription(peer, *said);
-      } else if (std::holds_alternative<zmtp::Connection::NeedsMore>(step.what)) {
-        return true;
-      }
-    }
-    return false;
-  };
-  for (bool fresh = false;;) {
+  for (bool fresh = false;; fresh = true) {
     while (!ready_.empty()) {
       NativePeer& peer = *ready_.front();
-      const bool turn_is_over = take_from(peer);
-      if (!frames_.empty()) return;
+      const bool goes_on = take_from(peer);
+      if (!frames_.empty()) {
+        has_taken_ = true;
+        return;
+      }
       if (peer.is_closed()) continue;
       ready_.pop_front();
-      if (turn_is_over) {
+      if (goes_on) {
         ready_.push_back(&peer);
       } else {
         peer.is_listed_ready = false;
       }
     }
-    if (fresh) return;
-    fresh = true;
-    // Another socket of this thread may have done it for all.
-    const std::uint64_t collected = thread_->poller.collected();
-    if (std::exchange(collected_, collected) == collected) {
-      collect();
-    } else {
-      flush();
-    }
+    // Who has just taken something comes back for more, and then is soon enough to look.
+    if (std::exchange(has_taken_, false) || fresh) return flush();
+    look();
   }
+}
+
+// Once for all sockets of the thread: what another has collected is not collected again.
+void NativeSocket::look() {
+  const std::uint64_t collected = thread_->poller.collected();
+  if (std::exchange(collected_, collected) == collected) {
+    collect();
+  } else {
+    flush();
+  }
+  has_looked_ = true;
 }
 
 void NativeSocket::collect() {
@@ -152,9 +194,21 @@ void NativeSocket::collect() {
   collected_ = thread_->poller.collected();
 }
 
+// Who sleeps on the poller must have looked at what it told, also while there is no room to receive
+// it, or it would be told at once again.
 bool NativeSocket::readable() {
-  flush();
+  std::exchange(has_looked_, false) ? flush() : collect();
   return !frames_.empty() || !ready_.empty();
+}
+
+bool NativeSocket::writable() {
+  if (std::exchange(has_looked_, false)) {
+    flush();
+  } else {
+    collect();
+    has_looked_ = true;
+  }
+  return can_send();
 }
 
 void NativeSocket::put(std::span<NativePeer* const> peers, Frame& frame, bool more) {
@@ -183,6 +237,7 @@ void NativeSocket::take_over(NativePeer& peer, zmtp::Output& octets) {
 }
 
 void NativeSocket::mark_dirty(NativePeer& peer) {
+  peer.count_output();
   if (!std::exchange(peer.is_listed_dirty, true)) thread_->dirty.push_back(&peer);
 }
 

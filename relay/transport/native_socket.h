@@ -12,18 +12,9 @@
 #include "relay/transport/native_connector.h"
 #include "relay/transport/native_listener.h"
 #include "relay/transport/native_peer.h"
+#include "relay/transport/native_thread.h"
 
 namespace xylem {
-
-// What the native sockets of one thread share.
-struct NativeThread {
-  // Writes what was sent and still waits, of all sockets.
-  void flush();
-
-  Poller poller;
-  ReceiveSlabs slabs;
-  std::vector<NativePeer*> dirty;  // that have something to write
-};
 
 // A ZeroMQ socket of our own: ZMTP 3.1 over TCP and ipc, on the thread of its owner, without
 // another thread. Reading goes round the peers, a slab at a time. What is sent is gathered for each
@@ -50,6 +41,7 @@ class NativeSocket : public RawSocket,
   bool receive(Frame& frame) final;
   int fd() final { return thread_->poller.fd(); }
   bool readable() final;
+  bool writable() final;
   void flush() final { thread_->flush(); }
 
  protected:
@@ -58,13 +50,14 @@ class NativeSocket : public RawSocket,
   virtual void on_subscription(NativePeer&, const zmtp::Connection::Subscription&) {}
   virtual void on_join(NativePeer&) {}
   virtual void on_leave(NativePeer&) {}  // of one that had joined
+  [[nodiscard]] virtual bool can_send() { return true; }
 
   // What the application is to receive, frame by frame.
   void give(Frame frame, bool more);
   void give(const NativePeer& peer, const zmtp::Connection::Message& message);
 
   [[nodiscard]] bool has_room(NativePeer& peer) const {
-    return peer.output().bytes() < options_.send_bytes_max;
+    return peer.output().bytes() < thread_->output_share(options_.send_bytes_max);
   }
   // Behind what waits for each of them. Nobody leaves by that.
   void put(std::span<NativePeer* const> peers, Frame& frame, bool more);
@@ -79,10 +72,12 @@ class NativeSocket : public RawSocket,
   }
   // Takes in what has changed, without waiting, and writes what waits.
   void collect();
+  [[nodiscard]] NativeFigures& figures() { return *thread_->figures; }
 
  private:
-  [[nodiscard]] bool may_accept() const final { return peers_.size() < kConnectionsMax; }
-  void on_accepted(int fd) final { static_cast<void>(adopt(fd)); }
+  [[nodiscard]] bool may_accept() const final;
+  void on_accepted(int fd) final;
+  void on_paused() final { NativeFigures::add(figures().accept_pauses, 1); }
   void on_made(NativeConnector& connector, int fd) final;
   void on_connected(NativePeer& peer) final;
   void on_readable(NativePeer& peer) final;
@@ -91,10 +86,18 @@ class NativeSocket : public RawSocket,
 
   NativePeer& adopt(int fd);
   void take_next_message();
+  bool take_from(NativePeer& peer);
+  void look();
   void mark_dirty(NativePeer& peer);
   void write_the_rest();
 
   static constexpr std::size_t kConnectionsMax = 16'384;
+  // Of a message. Whoever sends more than are wanted is told so by who receives them.
+  static constexpr std::size_t kFramesMax = 1'024;
+  // In the handshake at a time. The oldest makes room for one more if it has had long enough;
+  // else that one waits: a fleet that comes back at once is no crowd of strangers.
+  static constexpr std::size_t kHandshakesMax = 256;
+  static constexpr auto kHandshakeLong = std::chrono::seconds(1);
   static constexpr std::size_t kWriteAtBytes = std::size_t{128} << 10;
 
   zmtp::SocketType type_;
@@ -106,9 +109,12 @@ class NativeSocket : public RawSocket,
   std::unordered_map<NativePeer*, std::unique_ptr<NativePeer>> peers_;
   std::unordered_map<NativePeer*, NativeConnector*> made_by_;
   std::vector<std::unique_ptr<NativePeer>> closed_;  // destroyed once nobody is inside them
+  std::deque<NativePeer*> greeting_;                 // accepted and not connected yet, oldest first
   std::deque<NativePeer*> ready_;
   std::deque<Frame> frames_;  // of the message at hand
   std::uint64_t collected_ = 0;
+  bool has_looked_ = false;  // since it was last asked whether there is something to do
+  bool has_taken_ = false;   // a message, since it last looked
   std::uint32_t next_id_ = 1;
   bool is_ending_ = false;
 };

@@ -45,6 +45,7 @@ class Output {
     std::span<const std::byte> foreign;
     [[nodiscard]] std::span<const std::byte> bytes() const;
   };
+  static constexpr std::size_t kFirstPieceBytes = std::size_t{1} << 10;
   static constexpr std::size_t kPieceBytes = std::size_t{64} << 10;
 
   // Where `bytes` more can be appended.

@@ -11,6 +11,7 @@
 
 #include "tests/doubles/running_node.h"
 #include "tests/doubles/sockets.h"
+#include "tests/doubles/tested_engine.h"
 
 namespace xylem {
 namespace {
@@ -67,7 +68,7 @@ class UpstreamTest : public ::testing::Test {
 
   testing::TempDir folder;
   SystemClock clock;
-  Context context;
+  Context context{testing::tested_engine()};
   double accepted = 0;
 
  private:

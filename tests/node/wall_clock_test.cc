@@ -14,6 +14,7 @@
 #include "relay/client/receiver.h"
 #include "tests/doubles/running_node.h"
 #include "tests/doubles/sockets.h"
+#include "tests/doubles/tested_engine.h"
 
 namespace xylem {
 namespace {
@@ -58,7 +59,7 @@ class WallClockTest : public ::testing::TestWithParam<bool> {
   using Keys = std::vector<std::string>;
 
   testing::TempDir folder;
-  Context context;
+  Context context{testing::tested_engine()};
   SystemClock clock;
   std::optional<RunningNode> relay;
   std::optional<Socket> push;

@@ -121,6 +121,7 @@ def test_a_block_subscriber_that_holds_up_nobody_is_not_demoted(start_relay, con
 def test_publish_waits_for_a_subscriber_that_reads_nothing_for_the_budget_at_most(
         start_relay, context):
     relay = start_relay({"publish.overflow": "block", "publish.send_hwm": 10,
+                         "publish.send_bytes_max": "4KiB",
                          "pipeline.block_budget": "1s", "pipeline.ring_batches": 8})
     stuck = context.socket(zmq.SUB)
     stuck.setsockopt(zmq.RCVHWM, 1)
