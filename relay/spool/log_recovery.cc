@@ -16,6 +16,7 @@ namespace xylem {
 namespace {
 
 constexpr const char* kNewSuffix = ".new";
+constexpr const char* kQuarantineSuffix = ".quarantine";
 constexpr std::size_t kCopyBytes = std::size_t{1} << 20;
 constexpr std::uint64_t kAskBytes = std::uint64_t{1} << 20;  // read between two looks for a stop
 
@@ -133,6 +134,8 @@ class Recovery {
     std::vector<std::uint64_t> ordinals;
     for (const std::string& name : names) {
       if (const auto ordinal = segment_ordinal(name)) ordinals.push_back(*ordinal);
+      const auto aside = segment_ordinal(name.substr(0, name.find(kQuarantineSuffix)));
+      if (aside && name.find(kQuarantineSuffix) != std::string::npos) note_numbers_of(*aside);
     }
     for (const std::uint64_t ordinal : ordinals) {
       if (auto on = go_on(stop_asked_); !on) return tl::unexpected(on.error());
@@ -177,6 +180,7 @@ class Recovery {
       return add(facts);
     }
     XYLEM_TRY(Scan scan, scan_segment(*reader, facts, stop_asked_));
+    if (scan.newest == RecordNumber{}) note_numbers_of(ordinal);
     log_.newest = std::max(log_.newest, scan.newest);
     if (!scan.report.finished) {
       if (auto done = finish(*file, header, scan); !done) return done;
@@ -331,8 +335,18 @@ class Recovery {
     return true;
   }
 
+  // Which numbers a segment gave that cannot be read is not known, and they may not come again: who
+  // takes them elsewhere would take them for those. A life has a segment at least, so that none has
+  // counted further than its segments are.
+  void note_numbers_of(std::uint64_t ordinal) {
+    constexpr std::uint64_t kLivesMax = UINT32_MAX;
+    log_.next_ordinal = std::max(log_.next_ordinal, ordinal + 1);
+    log_.newest = std::max(log_.newest, {std::min(ordinal, kLivesMax - 1) << 32});
+  }
+
   Result<void> set_aside(std::uint64_t ordinal, const std::string& why) {
-    const std::string name = unused(segment_name(ordinal) + ".quarantine");
+    note_numbers_of(ordinal);
+    const std::string name = unused(segment_name(ordinal) + kQuarantineSuffix);
     if (auto renamed = disk_.rename(segment_name(ordinal), name); !renamed) return renamed;
     log_.set_aside.push_back({name, why});
     return {};

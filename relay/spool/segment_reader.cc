@@ -21,10 +21,11 @@ Result<SegmentReader> SegmentReader::open(Disk& disk, std::uint64_t ordinal, std
   return made;
 }
 
-// Makes [offset, offset + bytes) stand in the window; false if the file has not so many.
-Result<bool> SegmentReader::load(std::uint64_t offset, std::size_t bytes) {
+// Makes [offset, offset + bytes) stand in the window; false if the file has not so many. Nothing
+// behind `limit` is read, since it may be about to change.
+Result<bool> SegmentReader::load(std::uint64_t offset, std::size_t bytes, std::uint64_t limit) {
   if (offset >= window_at_ && offset + bytes <= window_at_ + window_bytes_) return true;
-  window_.resize(std::max(kWindowBytes, bytes));
+  window_.resize(std::min<std::uint64_t>(std::max(kWindowBytes, bytes), limit - offset));
   window_at_ = offset;
   window_bytes_ = 0;
   XYLEM_TRY(window_bytes_, file_->read_at(offset, window_));
@@ -35,12 +36,12 @@ Result<std::optional<RecordHeader>> SegmentReader::sound_at(std::uint64_t offset
                                                             std::uint64_t limit) {
   using Found = std::optional<RecordHeader>;
   if (offset + kRecordHeaderBytes > limit) return Found();
-  XYLEM_TRY(const bool head, load(offset, kRecordHeaderBytes));
+  XYLEM_TRY(const bool head, load(offset, kRecordHeaderBytes, limit));
   if (!head) return Found();
   const auto at = [&](std::uint64_t place) { return window_.data() + (place - window_at_); };
   const Found header = read_record_header({at(offset), kRecordHeaderBytes});
   if (!header || offset + record_bytes(header->length) > limit) return Found();
-  XYLEM_TRY(const bool whole, load(offset, kRecordHeaderBytes + header->length));
+  XYLEM_TRY(const bool whole, load(offset, kRecordHeaderBytes + header->length, limit));
   if (!whole) return Found();
   const bool sound = record_is_sound({at(offset), kRecordHeaderBytes},
                                      {at(offset + kRecordHeaderBytes), header->length}, seed_);

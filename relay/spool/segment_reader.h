@@ -43,7 +43,7 @@ class SegmentReader {
       : file_(std::move(file)), header_(header), seed_(seed_of(header)) {}
   // Leaves a sound record's header and payload in `buffer_`, from offset_ on or behind damage.
   [[nodiscard]] Result<std::optional<RecordHeader>> find(std::uint64_t limit);
-  [[nodiscard]] Result<bool> load(std::uint64_t offset, std::size_t bytes);
+  [[nodiscard]] Result<bool> load(std::uint64_t offset, std::size_t bytes, std::uint64_t limit);
   [[nodiscard]] Result<std::optional<RecordHeader>> sound_at(std::uint64_t offset,
                                                              std::uint64_t limit);
 

@@ -57,7 +57,7 @@ def test_it_is_said_when_no_worker_listens(control):
 
 def test_what_it_cannot_do_is_said(control):
     done = control("shutdown")
-    assert done.returncode == 2 and "heartbeat, enable_events" in done.stderr
+    assert done.returncode == 2 and "heartbeat, enable-events" in done.stderr
     away = xylem("control", "heartbeat", "--connect", "amqp://127.0.0.1:1",
                  env=clean_environment())
     assert away.returncode == 1 and "cannot connect" in away.stderr

@@ -35,7 +35,6 @@ Upstream::Options upstream_options(const Relay::Options& options, std::uint64_t 
   return made;
 }
 
-constexpr std::uint64_t kEventsPerBatchMost = 8;
 // A turn of the history passes over so much of its log, which is small, too.
 constexpr std::uint64_t kPassBytes = 4 << 10;
 
@@ -179,6 +178,7 @@ struct Relay::Life {
     for (auto agent = agents.rbegin(); agent != agents.rend(); ++agent) {
       if (auto started = (*agent)->on_start(); !started) return started;
     }
+    held_at_start = spool->catalog().account().unread;
     return {};
   }
 
@@ -201,6 +201,7 @@ struct Relay::Life {
   std::optional<SpoolAgent> spool_agent;
   std::optional<Upstream> upstream;
   LocalWorkers local;
+  std::uint64_t held_at_start = 0;
   std::vector<Agent*> agents;  // in flow order
   std::vector<Instant> asleep_until;
   std::optional<Instant> stop_by;
@@ -257,15 +258,17 @@ void Relay::note_figures() {
       const bool too_large = sample.labels[1].second == name_of(Refusal::event_too_large);
       counts_.too_large += too_large ? value : 0;
     }
-    // What was under way, and the one that waited to be, the quota may have let go of; then it was
-    // in memory alone.
-    if (sample.metric == Metric::upstream_unacked_batches && has_small_quota()) {
-      oracle_.admitted_loss((value + 1) * kEventsPerBatchMost);
-    }
   }
   oracle_.admitted_loss(dropped());
   if (!life_->upstream) return;
   const Ledger ledger = upstream_ledger();
+  // What was read and not acknowledged the quota may have let go of; then it was in memory alone.
+  if (has_small_quota()) {
+    const LogCatalog::Account log = life_->spool->catalog().account();
+    const std::uint64_t taken = life_->held_at_start + log.passed - log.unread;
+    const std::uint64_t told = ledger.delivered + ledger.dropped_total();
+    oracle_.admitted_loss(taken - std::min(taken, told));
+  }
   for (std::size_t i = 0; i < kDropReasonCount; ++i) counts_.dropped[i] += ledger.dropped[i];
 }
 

@@ -66,7 +66,7 @@ void World::build() {
 
 // Below what a sidecar's batches have, and above what the events of our own do.
 SourceLimits World::narrow_limits() {
-  if (plan_.false_limits) return {800, 400};
+  if (plan_.false_limits) return {kFrameBytesBesideAnEvent + 400, 400};
   static constexpr std::size_t kMessages[] = {1'536, 2'048, 4'096, 12'288};
   const std::size_t message = chance_.of(std::span<const std::size_t>(kMessages));
   return {message, chance_.one_in(2) ? message - kFrameBytesBesideAnEvent : 400};

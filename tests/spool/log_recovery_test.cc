@@ -125,6 +125,35 @@ TEST_F(LogRecoveryTest, GoesOnInANewEpochWithNumbersOfANewLife) {
   EXPECT_EQ(second->number, first->number.first_of_next_life());
 }
 
+TEST_F(LogRecoveryTest, GivesNoNumberAgainOfASegmentThatCannotBeRead) {
+  log.open();
+  log.fill(3);
+  const RecordNumber begun_with = RecordNumber{}.first_of_next_life();
+  log.kill();
+  for (std::uint64_t ordinal = 1; ordinal <= 3; ++ordinal) log.flip(ordinal, 20);
+  log.open();  // a life that writes nothing does not forget it for those that follow
+  log.kill();
+  log.open();
+  static_cast<void>(log.append(1));
+  const auto reader = log.spool->reader();
+  reader->seek({}, {});
+  EXPECT_GE(reader->next()->number, begun_with.first_of_next_life());
+}
+
+TEST_F(LogRecoveryTest, GivesNoNumberAgainOfASegmentWithoutASoundRecord) {
+  log.open();
+  static_cast<void>(log.append(1));
+  log.kill();
+  for (std::uint64_t at = kSegmentHeaderBytes; at < log.size(1); at += kRecordHeaderBytes / 2) {
+    log.flip(1, at);
+  }
+  log.open();
+  static_cast<void>(log.append(1));
+  const auto reader = log.spool->reader();
+  reader->seek({}, {});
+  EXPECT_EQ(reader->next()->number.value, std::uint64_t{2} << 32);
+}
+
 TEST_F(LogRecoveryTest, SetsATornEndAsideAndLosesNoWholeRecord) {
   log.open();
   static_cast<void>(log.append(2));
