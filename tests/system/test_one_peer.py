@@ -155,7 +155,7 @@ def test_patterns_above_what_one_address_may_have_are_refused_with_a_sentence(
     relay = start_relay({"stream.pattern_words_max": 16384})
     first, second = StreamClient(context, relay.stream), StreamClient(context, relay.stream)
     first.open(*many_hashes(), name="first")
-    assert relay.metric("xylem_stream_pattern_words") == 256 * 30
+    until(lambda: relay.metric("xylem_stream_pattern_words") == 256 * 30, "they are counted")
     second.hello(*many_hashes(), name="second")
     reason, text = second.bye()
     assert reason == "refused" and "half of stream.pattern_words_max" in text
