@@ -22,7 +22,7 @@ struct NativeFigures {
     handshake_crowded,  // many others were in the handshake as well, and it for longest
     silent,             // said nothing for longer than it had announced
     input_full,         // of all it had most of a message that was not whole
-    taken_over          // another connection came with its identity
+    identity_taken      // another connection has the identity that it said
   };
   static constexpr std::size_t kEndedCount = 5;
 
@@ -45,7 +45,7 @@ struct NativeFigures {
 
 [[nodiscard]] constexpr std::string_view name_of(NativeFigures::Ended why) {
   constexpr std::array<std::string_view, NativeFigures::kEndedCount> kNames{
-      "handshake_slow", "handshake_crowded", "silent", "input_full", "taken_over"};
+      "handshake_slow", "handshake_crowded", "silent", "input_full", "identity_taken"};
   return kNames[static_cast<std::size_t>(why)];
 }
 

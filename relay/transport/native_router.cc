@@ -20,9 +20,7 @@ void NativeRouter::on_join(NativePeer& peer) {
     }
     ++next_identity_;
   }
-  if (const auto before = peers_.find(identity); before != peers_.end()) {
-    before->second->end(NativeFigures::Ended::taken_over);
-  }
+  if (peers_.contains(identity)) return peer.end(NativeFigures::Ended::identity_taken);
   peers_[identity] = &peer;
   identities_[&peer] = std::move(identity);
 }

@@ -8,8 +8,8 @@
 namespace xylem {
 
 // ROUTER: each message begins with the identity of its peer, which a peer without one is given. A
-// peer that comes back under its identity takes it over from a connection that is not known to be
-// dead yet.
+// peer that says the identity of another is closed on, and so comes back until that one is gone: to
+// hand it over would give whoever guesses it what is another's.
 class NativeRouter final : public NativeSocket {
  public:
   NativeRouter(const SocketOptions& options, const IpcAccess& access,

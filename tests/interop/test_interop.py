@@ -250,21 +250,23 @@ def test_who_has_heartbeats_is_not_cut_off_while_the_relay_does_not_read(context
     push.socket.close(0)
 
 
-def test_a_dealer_that_comes_back_takes_its_identity_over(context, native):
+def test_a_dealer_under_the_identity_of_another_comes_in_once_that_is_gone(context, native):
     relay = native()
-    first = ZmtpPeer(relay.stream, b"DEALER")
-    del first
-    old = StreamClient.__new__(StreamClient)
-    new = StreamClient.__new__(StreamClient)
-    for name, client in (("old", old), ("new", new)):
-        client.socket = context.socket(zmq.DEALER)
-        client.socket.setsockopt(zmq.LINGER, 0)
-        client.socket.setsockopt(zmq.IDENTITY, b"the same")
-        client.socket.setsockopt(zmq.RECONNECT_IVL, -1)
-        client.socket.connect(relay.stream)
-        client.open("task.#", name=name)
+    clients = []
+    for name in ("first", "second"):
+        clients.append(StreamClient.__new__(StreamClient))
+        clients[-1].socket = context.socket(zmq.DEALER)
+        clients[-1].socket.setsockopt(zmq.LINGER, 0)
+        clients[-1].socket.setsockopt(zmq.IDENTITY, b"the same")
+        clients[-1].socket.connect(relay.stream)
+        if name == "first":
+            clients[-1].open("task.#", name=name)
+    until(lambda: relay.metric("xylem_transport_ended_total", reason="identity_taken") > 0,
+          "the second is closed on")
+    clients[0].close()
+    clients[1].open("task.#", name="second")
     Push(context, relay.push).event("task-sent")
-    assert [key for _, key, _ in new.events(1)] == [b"task.sent"]
+    assert [key for _, key, _ in clients[1].events(1)] == [b"task.sent"]
 
 
 @pytest.mark.parametrize("kind, door", [
