@@ -14,6 +14,11 @@ RATE = 10_000
 LIBRARY = ('C++ library to stream', ['--lane', 'batch'])
 PLAIN_TO_STREAM = ('plain PUSH to stream', ['--lane', 'single'])
 PLAIN_TO_SUB = ('plain PUSH to SUB', ['--lane', 'single', '--sink', 'publish'])
+# The same with native sockets: of the relay alone, and of producers and subscribers as well.
+_RELAY = ['--set', 'transport.engine=native']
+NATIVE_LIBRARY = ('C++ library to stream, all native', LIBRARY[1] + _RELAY + ['--ends', 'native'])
+NATIVE_RELAY = ('plain PUSH to SUB, native relay', PLAIN_TO_SUB[1] + _RELAY)
+NATIVE_ENDS = ('plain PUSH to SUB, all native', PLAIN_TO_SUB[1] + _RELAY + ['--ends', 'native'])
 TWO_FRAMES = ('two frames', [])
 ONE_FRAME = ('one frame', ['--frames', '1'])
 
@@ -70,7 +75,10 @@ def peers(scenario, options, rates, **more):
 def one_to_one():
     found = [Case('S1', 'xylem', *LIBRARY, 2_000_000),
              Case('S1', 'xylem', *PLAIN_TO_STREAM, 900_000),
-             Case('S1', 'xylem', *PLAIN_TO_SUB, 600_000)]
+             Case('S1', 'xylem', *PLAIN_TO_SUB, 600_000),
+             Case('S1', 'xylem', *NATIVE_LIBRARY, 2_000_000),
+             Case('S1', 'xylem', *NATIVE_RELAY, 600_000),
+             Case('S1', 'xylem', *NATIVE_ENDS, 1_000_000)]
     return found + peers('S1', [], {
         'raw_zmq': 600_000, 'zmq_blocks': 2_000_000, 'nats': 900_000, 'redis': 700_000,
         'rabbitmq': 60_000, 'mosquitto': 120_000})
@@ -79,7 +87,10 @@ def one_to_one():
 def four_filters():
     four = ['--producers', '2', *patterns(FOUR)]
     found = [Case('S2', 'xylem', LIBRARY[0], LIBRARY[1] + four, 1_000_000),
-             Case('S2', 'xylem', 'plain PUSH to SUB (prefixes)', PLAIN_TO_SUB[1] + four, 300_000)]
+             Case('S2', 'xylem', 'plain PUSH to SUB (prefixes)', PLAIN_TO_SUB[1] + four, 300_000),
+             Case('S2', 'xylem', NATIVE_LIBRARY[0], NATIVE_LIBRARY[1] + four, 1_000_000),
+             Case('S2', 'xylem', NATIVE_RELAY[0], NATIVE_RELAY[1] + four, 300_000),
+             Case('S2', 'xylem', NATIVE_ENDS[0], NATIVE_ENDS[1] + four, 500_000)]
     found += peers('S2', four, {'raw_zmq': 350_000, 'nats': 450_000, 'redis': 400_000,
                                 'rabbitmq': 35_000, 'mosquitto': 60_000})
     return found + [Case('S2', 'zmq_blocks', '', [], 1, skipped='A block is carried blind: the '
@@ -100,7 +111,8 @@ def lists():
 def latency():
     paced = ['--rate', str(RATE)]
     return [Case('S4', 'xylem', client, options + paced, RATE)
-            for client, options in (LIBRARY, PLAIN_TO_STREAM, PLAIN_TO_SUB)] + peers(
+            for client, options in (LIBRARY, PLAIN_TO_STREAM, PLAIN_TO_SUB, NATIVE_LIBRARY,
+                                    NATIVE_RELAY, NATIVE_ENDS)] + peers(
                 'S4', paced, dict.fromkeys(SYSTEMS[1:], RATE))
 
 

@@ -11,11 +11,11 @@ class ZmqCarrier final : public cli::BenchCarrier {
       : options_(options), frames_(frames) {}
   [[nodiscard]] std::string name() const override { return "raw_zmq"; }
   [[nodiscard]] std::unique_ptr<cli::BenchProducer> producer(const std::string& endpoint) override {
-    return cli::PlainPush::open(endpoint, frames_);
+    return cli::PlainPush::open(endpoint, {frames_, options_.plain_ends()});
   }
   [[nodiscard]] std::unique_ptr<cli::BenchSink> sink(const std::vector<std::string>& patterns,
                                                      bool) override {
-    return cli::PlainSub::open(options_.receive, frames_, patterns);
+    return cli::PlainSub::open(options_.receive, {frames_, options_.plain_ends()}, patterns);
   }
 
  private:
@@ -83,13 +83,14 @@ class BlocksCarrier final : public cli::BenchCarrier {
   explicit BlocksCarrier(const cli::BenchOptions& options) : options_(options) {}
   [[nodiscard]] std::string name() const override { return "zmq_blocks"; }
   [[nodiscard]] std::unique_ptr<cli::BenchProducer> producer(const std::string& endpoint) override {
-    auto push = cli::PlainPush::open(endpoint, cli::Frames::joined);
+    auto push = cli::PlainPush::open(endpoint, {cli::Frames::joined, options_.plain_ends()});
     return push ? std::make_unique<BlocksProducer>(std::move(push)) : nullptr;
   }
   // Blocks have no key, so everybody receives everything.
   [[nodiscard]] std::unique_ptr<cli::BenchSink> sink(const std::vector<std::string>&,
                                                      bool) override {
-    auto sub = cli::PlainSub::open(options_.receive, cli::Frames::joined, {"#"});
+    auto sub =
+        cli::PlainSub::open(options_.receive, {cli::Frames::joined, options_.plain_ends()}, {"#"});
     return sub ? std::make_unique<BlocksSink>(std::move(sub)) : nullptr;
   }
 

@@ -123,6 +123,9 @@ void AgentRunner::sleep() {
   for (const auto& slot : slots_) {
     if (!slot->finished.load(kOrder)) slot->agent->wait_fds(fds_);
   }
+  // Agents whose sockets share a poller all name the same.
+  std::sort(fds_.begin(), fds_.end());
+  fds_.erase(std::unique(fds_.begin(), fds_.end()), fds_.end());
   std::vector<pollfd> waits{{doorbell_.fd(), POLLIN, 0}};
   for (const int fd : fds_) waits.push_back({fd, POLLIN, 0});
   // While draining, progress can depend on a peer's pace alone: look again soon.

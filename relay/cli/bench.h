@@ -3,10 +3,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "relay/codec/control_codec.h"
+#include "relay/transport/context.h"
 
 namespace xylem::cli {
 
@@ -34,10 +36,20 @@ struct BenchOptions {
   // Endpoints of running relays, which producers take in turn; none: a relay of our own.
   std::vector<std::string> push;
   std::string receive;
+  // Whose sockets producers and subscribers have; none: libzmq's for plain ones, else the library's
+  // own choice.
+  std::optional<Context::Engine> ends;
   double patience_s = 10;  // without any progress, then what is missing counts as lost
   std::uint64_t seed = 1;  // of the events' texts
   // Producers wait while a subscriber is so many events behind; 0: the carrier holds them back.
   std::uint64_t window_events = 0;
+
+  [[nodiscard]] Context::Engine plain_ends() const {
+    return ends.value_or(Context::Engine::libzmq);
+  }
+  [[nodiscard]] Context::Engine library_ends() const {
+    return ends.value_or(Context::kDefaultEngine);
+  }
 };
 
 // Latencies in nanoseconds, to 3 % or better. Plain counts, so that children can send them to their

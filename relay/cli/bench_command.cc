@@ -60,6 +60,13 @@ void add_bench_options(CLI::App& command, BenchArguments& arguments) {
                   "for sidecars that producers take in turn")
       ->allow_extra_args(false);
   command.add_option("--receive", options.receive, "Its stream or publish endpoint");
+  const std::map<std::string, Context::Engine> engines{{"native", Context::Engine::native},
+                                                       {"libzmq", Context::Engine::libzmq}};
+  command
+      .add_option("--ends", options.ends,
+                  "Whose sockets producers and subscribers have, native or libzmq (default: "
+                  "libzmq for plain ones)")
+      ->transform(CLI::CheckedTransformer(engines));
   command
       .add_option("--patience", options.patience_s,
                   "Seconds without progress after which the rest is lost")

@@ -17,16 +17,17 @@ int milliseconds(Duration time) {
 
 }  // namespace
 
-std::unique_ptr<PlainPush> PlainPush::open(const std::string& endpoint, Frames frames) {
+std::unique_ptr<PlainPush> PlainPush::open(const std::string& endpoint, const PlainEnd& end) {
   const auto relay = Address::parse(endpoint);
   if (!relay) return nullptr;
-  auto made = std::make_unique<PlainPush>(frames);
+  auto made = std::make_unique<PlainPush>(end);
   return made->socket_.connect(*relay) ? std::move(made) : nullptr;
 }
 
-PlainPush::PlainPush(Frames frames)
-    : socket_(context_, SocketKind::push, {.send_hwm = kHighWaterMark, .linger_ms = 30'000}),
-      frames_(frames) {}
+PlainPush::PlainPush(const PlainEnd& end)
+    : context_(end.engine),
+      socket_(context_, SocketKind::push, {.send_hwm = kHighWaterMark, .linger_ms = 30'000}),
+      frames_(end.frames) {}
 
 void PlainPush::send(const BenchEvent& event) {
   if (frames_ == Frames::key_and_body) {
@@ -48,11 +49,11 @@ void PlainPush::send_frame(std::string_view text, bool more) {
   }
 }
 
-std::unique_ptr<PlainSub> PlainSub::open(const std::string& endpoint, Frames frames,
+std::unique_ptr<PlainSub> PlainSub::open(const std::string& endpoint, const PlainEnd& end,
                                          const std::vector<std::string>& patterns) {
   const auto relay = Address::parse(endpoint);
   if (!relay) return nullptr;
-  auto made = std::make_unique<PlainSub>(frames);
+  auto made = std::make_unique<PlainSub>(end);
   if (!made->socket_.connect(*relay)) return nullptr;
   for (const std::string& pattern : patterns) {
     if (!made->socket_.subscribe(pattern.substr(0, pattern.find_first_of("*#")))) return nullptr;
@@ -61,8 +62,10 @@ std::unique_ptr<PlainSub> PlainSub::open(const std::string& endpoint, Frames fra
   return made;
 }
 
-PlainSub::PlainSub(Frames frames)
-    : socket_(context_, SocketKind::sub, {.receive_hwm = kHighWaterMark}), frames_(frames) {}
+PlainSub::PlainSub(const PlainEnd& end)
+    : context_(end.engine),
+      socket_(context_, SocketKind::sub, {.receive_hwm = kHighWaterMark}),
+      frames_(end.frames) {}
 
 bool PlainSub::receive(BenchAccounts& accounts, Duration timeout) {
   if (!receive_frame(timeout)) return true;

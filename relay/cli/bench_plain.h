@@ -16,16 +16,22 @@ enum class Frames {
   joined         // key, a zero byte, body
 };
 
+struct PlainEnd {
+  Frames frames;
+  Context::Engine engine;
+};
+
 class PlainPush final : public BenchProducer {
  public:
   // Null: the endpoint is none, or out of reach.
-  [[nodiscard]] static std::unique_ptr<PlainPush> open(const std::string& endpoint, Frames frames);
-  explicit PlainPush(Frames frames);
+  [[nodiscard]] static std::unique_ptr<PlainPush> open(const std::string& endpoint,
+                                                       const PlainEnd& end);
+  explicit PlainPush(const PlainEnd& end);
 
   void send(const BenchEvent& event) override;
   // A frame of the caller's making.
   void send_frame(std::string_view text, bool more = false);
-  void flush() override {}
+  void flush() override { socket_.flush(); }
   std::uint64_t close() override { return 0; }
 
  private:
@@ -38,9 +44,10 @@ class PlainPush final : public BenchProducer {
 class PlainSub final : public BenchSink {
  public:
   // Subscribes to a prefix of each pattern; the accounts pass over what else that lets through.
-  [[nodiscard]] static std::unique_ptr<PlainSub> open(const std::string& endpoint, Frames frames,
+  [[nodiscard]] static std::unique_ptr<PlainSub> open(const std::string& endpoint,
+                                                      const PlainEnd& end,
                                                       const std::vector<std::string>& patterns);
-  explicit PlainSub(Frames frames);
+  explicit PlainSub(const PlainEnd& end);
 
   [[nodiscard]] bool receive(BenchAccounts& accounts, Duration timeout) override;
   // The next frame, or null when nothing came for `timeout`; for frames of the caller's making.

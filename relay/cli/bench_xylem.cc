@@ -12,6 +12,7 @@ namespace {
 
 class LibraryProducer final : public BenchProducer {
  public:
+  explicit LibraryProducer(Context::Engine engine) : context_(engine) {}
   [[nodiscard]] static std::unique_ptr<LibraryProducer> open(const BenchOptions& options,
                                                              const std::string& endpoint) {
     const auto relay = Address::parse(endpoint);
@@ -22,7 +23,7 @@ class LibraryProducer final : public BenchProducer {
       made.buffer_groups = {"task"};
       made.buffer_events = options.list_events;
     }
-    auto producer = std::make_unique<LibraryProducer>();
+    auto producer = std::make_unique<LibraryProducer>(options.library_ends());
     auto dispatcher = Dispatcher::open(made, producer->context_, producer->clock_);
     if (!dispatcher) return nullptr;
     producer->dispatcher_ = std::move(*dispatcher);
@@ -46,7 +47,8 @@ class LibraryProducer final : public BenchProducer {
 
 class StreamSink final : public BenchSink {
  public:
-  explicit StreamSink(Receiver::Options options) : receiver_(std::move(options), context_, clock_) {
+  StreamSink(Receiver::Options options, Context::Engine engine)
+      : context_(engine), receiver_(std::move(options), context_, clock_) {
     receiver_.on_gap([this](const Gap& gap) { gapped_ += gap.count; });
   }
   ~StreamSink() override { receiver_.close(); }
@@ -82,12 +84,13 @@ class XylemCarrier final : public BenchCarrier {
   [[nodiscard]] std::unique_ptr<BenchProducer> producer(const std::string& endpoint) override {
     if (options_.lane == Lane::batch || options_.lane == Lane::buffered)
       return LibraryProducer::open(options_, endpoint);
-    return PlainPush::open(endpoint, Frames::key_and_body);
+    return PlainPush::open(endpoint, {Frames::key_and_body, options_.plain_ends()});
   }
   [[nodiscard]] std::unique_ptr<BenchSink> sink(const std::vector<std::string>& patterns,
                                                 bool stalls) override {
     if (options_.sink == SinkKind::publish)
-      return PlainSub::open(options_.receive, Frames::key_and_body, patterns);
+      return PlainSub::open(options_.receive, {Frames::key_and_body, options_.plain_ends()},
+                            patterns);
     const auto relay = Address::parse(options_.receive);
     if (!relay) return nullptr;
     Receiver::Options made;
@@ -96,7 +99,7 @@ class XylemCarrier final : public BenchCarrier {
     made.patterns = patterns;
     made.patterns.emplace_back(kBenchWarmUpKey);
     made.overflow = stalls ? Overflow::drop_oldest : options_.overflow;
-    auto sink = std::make_unique<StreamSink>(std::move(made));
+    auto sink = std::make_unique<StreamSink>(std::move(made), options_.library_ends());
     return sink->open() ? std::move(sink) : nullptr;
   }
 

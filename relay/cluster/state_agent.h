@@ -17,7 +17,7 @@
 namespace xylem::cluster {
 
 // The state, and the lock that its agent and its readers share: neither holds it for longer than a
-// millisecond or two at a time, and no thread of events ever asks for it (docs/decisions/0017).
+// millisecond or two at a time, and no thread of events ever asks for it (docs/decisions/0018).
 struct SharedState {
   explicit SharedState(const State::Options& options) : state(options) {}
   mutable std::mutex mutex;

@@ -7,6 +7,7 @@
 #include "relay/base/log.h"
 #include "relay/codec/batch_codec.h"
 #include "relay/codec/shaped_batch.h"
+#include "relay/transport/native_figures.h"
 
 namespace xylem {
 
@@ -19,6 +20,7 @@ PublishEgress::PublishEgress(Options options, Context& context, SinkEdge& edge,
 Result<void> PublishEgress::on_start() {
   SocketOptions socket;
   socket.send_hwm = options_.send_hwm;
+  socket.send_bytes_max = options_.send_bytes_max;
   socket.frame_bytes_max = kSubscriptionFrameBytesMax;
   socket.linger_ms = 1'000;  // what was handed over gets a moment to leave
   if (auto made = Socket::open(socket_, context_, SocketKind::xpub, socket); !made) return made;
@@ -32,6 +34,7 @@ Result<void> PublishEgress::on_start() {
 }
 
 std::size_t PublishEgress::do_work(Instant now) {
+  turn_at_ = now;
   std::size_t work = read_subscriptions();
   bool waits = false;
   std::size_t events = 0;
@@ -155,11 +158,11 @@ bool PublishEgress::send_some(std::size_t events_max) {
 }
 
 SendOutcome PublishEgress::send_event(std::string_view key, std::string_view body) {
-  Frame first(key);
+  Frame first = Frame::lent(key);
   if (const SendOutcome outcome = socket_->send(first, true); outcome != SendOutcome::sent) {
     return outcome;
   }
-  Frame second(body);
+  Frame second = Frame::lent(body);
   return socket_->send(second);
 }
 
@@ -176,6 +179,12 @@ bool PublishEgress::has_work() {
   // An XPUB socket always says that it is writable; only trying tells.
   const std::size_t before = next_entry_;
   return send_some(1) || next_entry_ != before;
+}
+
+// The budget of those who hold everything up runs out by the clock.
+std::optional<Instant> PublishEgress::due() const {
+  if (!batch_) return std::nullopt;
+  return turn_at_ + kBudgetInterval;
 }
 
 void PublishEgress::wait_fds(std::vector<int>& fds) const { fds.push_back(fd_); }
@@ -210,7 +219,11 @@ void PublishEgress::sample(Samples& samples, std::int64_t now_us) const {
   };
   add(Metric::publish_subscriptions, prefixes_shown_);
   add(Metric::publish_prefix_bytes, prefix_bytes_shown_);
-  add(Metric::publish_cancels, cancels_);
+  samples.push_back(
+      {Metric::publish_cancels,
+       static_cast<double>(cancels_.load(std::memory_order_relaxed) +
+                           context_.native_figures().cancels.load(std::memory_order_relaxed)),
+       {}});
 }
 
 }  // namespace xylem

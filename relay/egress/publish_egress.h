@@ -27,7 +27,8 @@ class PublishEgress final : public Agent {
  public:
   struct Options {
     std::vector<Address> listen;
-    int send_hwm = 10'000;  // events per subscriber that wait in libzmq
+    int send_hwm = 10'000;                              // events per subscriber that wait in libzmq
+    std::size_t send_bytes_max = std::size_t{4} << 20;  // or bytes, in a native socket
     // drop_newest: as above. block: wait until every subscriber has room, as long as the relay's
     // budget for that allows.
     bool block = false;
@@ -40,6 +41,7 @@ class PublishEgress final : public Agent {
   [[nodiscard]] std::size_t do_work(Instant now) override;
   [[nodiscard]] bool has_work() override;
   void wait_fds(std::vector<int>& fds) const override;
+  [[nodiscard]] std::optional<Instant> due() const override;
   [[nodiscard]] Drain drain(Instant now) override;
   [[nodiscard]] std::uint64_t on_stop() override;
 
@@ -50,6 +52,7 @@ class PublishEgress final : public Agent {
 
  private:
   // A longer prefix than a key can be matches nothing; the rest is for ZMTP's own commands.
+  static constexpr Duration kBudgetInterval = std::chrono::milliseconds(100);
   static constexpr std::int64_t kSubscriptionFrameBytesMax = 512;
   static constexpr std::size_t kSubscriptionsPerTurn = 256;
   static constexpr std::size_t kPrefixBytesMax = std::size_t{16} << 20;
@@ -75,6 +78,7 @@ class PublishEgress final : public Agent {
   Context& context_;
   SinkEdge& edge_;
   BlockBudget& block_budget_;
+  Instant turn_at_;
   std::optional<Socket> socket_;
   std::vector<Address> bound_;
   int fd_ = -1;

@@ -342,10 +342,11 @@ bool StreamEgress::has_work() {
 }
 
 std::optional<Instant> StreamEgress::due() const {
-  const std::optional<Instant> history = history_ == nullptr ? std::nullopt : history_->due();
-  if (!waits_for_pipe_) return history;
-  const Instant look = turn_at_ + kPipeInterval;
-  return std::min(history.value_or(look), look);
+  std::optional<Instant> due = history_ == nullptr ? std::nullopt : history_->due();
+  const auto no_later_than = [&](Instant at) { due = std::min(due.value_or(at), at); };
+  if (waits_for_pipe_) no_later_than(turn_at_ + kPipeInterval);
+  if (!subscribers_.empty() || taps_.blocked()) no_later_than(last_review_ + kReviewInterval);
+  return due;
 }
 
 void StreamEgress::wait_fds(std::vector<int>& fds) const { fds.push_back(fd_); }

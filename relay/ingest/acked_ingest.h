@@ -46,6 +46,10 @@ class AckedIngest final : public Agent, Admission::Refused, Admission::Outlet {
   [[nodiscard]] std::size_t do_work(Instant now) override;
   [[nodiscard]] bool has_work() override;
   void wait_fds(std::vector<int>& fds) const override;
+  [[nodiscard]] std::optional<Instant> due() const override {
+    if (sources_.connected() == 0) return std::nullopt;
+    return last_heartbeat_ + options_.limits.heartbeat;
+  }
   // Reads nothing more, and is finished when all that was taken is acknowledged.
   [[nodiscard]] Drain drain(Instant now) override;
   [[nodiscard]] std::uint64_t on_stop() override;

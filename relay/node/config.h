@@ -44,6 +44,7 @@ struct Config {
   AmqpSink::Options amqp_sink;
   cluster::StateAgent::Options state;
   HttpServer::Options http;
+  Context::Engine engine = Context::kDefaultEngine;
   IpcAccess ipc;
   std::string ipc_group;  // as it was given
   std::size_t ring_batches = 256;

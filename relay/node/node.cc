@@ -9,6 +9,7 @@
 
 #include "relay/base/version.h"
 #include "relay/node/option_table.h"
+#include "relay/transport/native_figures.h"
 
 namespace xylem {
 namespace {
@@ -22,6 +23,7 @@ constexpr Duration kBrokerAgeMax = std::chrono::seconds(20);
 constexpr Duration kDiskAgeMax = std::chrono::seconds(60);
 // Clocks that are set by the network are steps of less.
 constexpr Duration kClockAheadMax = std::chrono::minutes(1);
+constexpr Duration kEventThreadSleepMax = std::chrono::seconds(2);
 constexpr Duration kStallMax = std::chrono::seconds(2);
 constexpr Duration kHurryInterval = std::chrono::milliseconds(50);
 constexpr Duration kLateGrace =
@@ -96,6 +98,7 @@ Result<std::unique_ptr<Node>> Node::open(Config config, const Clock& clock,
 
 Node::Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool> spool)
     : config_(std::move(config)),
+      context_(config_.engine),
       spool_(std::move(spool)),
       wall_clock_(clock),
       clock_(clock, spool_ ? spool_->newest_us() : 0),
@@ -125,7 +128,9 @@ Node::Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool
   acked_.tell(chain_);
   context_.give_ipc(config_.ipc);
   const auto thread = [&](const char* name, std::vector<Agent*> agents) {
-    threads_.push_back(std::make_unique<AgentRunner>(name, std::move(agents), clock_));
+    // These say when they are due, so that a relay at rest wakes seldom.
+    threads_.push_back(
+        std::make_unique<AgentRunner>(name, std::move(agents), clock_, kEventThreadSleepMax));
   };
   if (config_.threads == 1) {
     thread("relay", {&push_, &acked_, &pipeline_, &publish_, &stream_});
@@ -340,6 +345,26 @@ std::vector<std::pair<std::string, std::vector<Address>>> Node::endpoints() cons
           {"http", http_.bound()}};
 }
 
+void Node::sample_transport(Samples& samples) const {
+  const NativeFigures& figures = context_.native_figures();
+  const auto value = [](const NativeFigures::Count& count) {
+    return static_cast<double>(count.load(std::memory_order_relaxed));
+  };
+  samples.push_back({Metric::transport_connections, value(figures.connections), {}});
+  samples.push_back({Metric::transport_accepted, value(figures.accepted), {}});
+  samples.push_back({Metric::transport_input_bytes, value(figures.input_bytes), {}});
+  samples.push_back({Metric::transport_output_bytes, value(figures.output_bytes), {}});
+  samples.push_back({Metric::transport_prefixes_refused, value(figures.prefixes_refused), {}});
+  samples.push_back({Metric::transport_accept_pauses, value(figures.accept_pauses), {}});
+  const auto ended = [&](std::string_view why, const NativeFigures::Count& count) {
+    samples.push_back({Metric::transport_ended, value(count), {{"reason", std::string(why)}}});
+  };
+  for (std::size_t i = 0; i < figures.ended.size(); ++i)
+    ended(name_of(static_cast<NativeFigures::Ended>(i)), figures.ended[i]);
+  for (std::size_t i = 0; i < figures.violations.size(); ++i)
+    ended(name_of(static_cast<zmtp::Violation>(i)), figures.violations[i]);
+}
+
 Samples Node::samples() const {
   Samples samples;
   samples.push_back({Metric::build_info, 1, {{"version", std::string(kVersion)}}});
@@ -348,6 +373,7 @@ Samples Node::samples() const {
       {Metric::uptime, std::chrono::duration<double>(clock_.now() - started_).count(), {}});
   samples.push_back(
       {Metric::clock_ahead, std::chrono::duration<double>(clock_ahead()).count(), {}});
+  sample_transport(samples);
   push_.sample(samples);
   acked_.sample(samples);
   pipeline_.sample(samples);

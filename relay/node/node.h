@@ -93,6 +93,7 @@ class Node final : public RelayView {
   // How far the times that are stored are ahead of the wall clock, and what people are told of it,
   // if that is worth a word.
   [[nodiscard]] Duration clock_ahead() const;
+  void sample_transport(Samples& samples) const;
   [[nodiscard]] std::string clock_trouble() const;
   void set_broker_password(const std::string& password);
   // How long a thread may wait in a call, if it may.

@@ -121,8 +121,10 @@ void add_push(std::vector<OptionRow>& rows) {
             false, [](Config & c) -> auto& { return c.push.admission.batch_bytes_full; },
             {4 << 10, 16 * kMiB}));
   rows.push_back(count("push.receive_hwm",
-                       "Messages per sender that wait in ZeroMQ before the sender feels it.", false,
-                       [](Config & c) -> auto& { return c.push.receive_hwm; }, {1, 1'000'000}));
+                       "Messages per sender that wait in ZeroMQ's library before the sender feels "
+                       "it; a native socket keeps none.",
+                       false, [](Config & c) -> auto& { return c.push.receive_hwm; },
+                       {1, 1'000'000}));
 }
 
 void add_acked(std::vector<OptionRow>& rows) {
@@ -144,8 +146,15 @@ void add_publish(std::vector<OptionRow>& rows) {
   rows.push_back(addresses(
       "publish.listen", "Where any ZeroMQ SUB can subscribe by prefix (XPUB).",
       [](Config & c) -> auto& { return c.publish.listen; }));
-  rows.push_back(count("publish.send_hwm", "Events per subscriber that wait in ZeroMQ.", false,
-                       [](Config & c) -> auto& { return c.publish.send_hwm; }, {1, 10'000'000}));
+  rows.push_back(count(
+      "publish.send_hwm",
+      "Events per subscriber that wait in ZeroMQ's library, with transport.engine = \"libzmq\".",
+      false, [](Config & c) -> auto& { return c.publish.send_hwm; }, {1, 10'000'000}));
+  rows.push_back(bytes("publish.send_bytes_max",
+                       "Bytes per subscriber that wait in a native socket; one event above it "
+                       "always fits.",
+                       false, [](Config & c) -> auto& { return c.publish.send_bytes_max; },
+                       {4 << 10, kGiB}));
   rows.push_back(publish_overflow());
 }
 
@@ -298,6 +307,11 @@ void add_the_rest(std::vector<OptionRow>& rows) {
   rows.push_back(addresses(
       "http.listen", "Metrics, health and API for people and probes.",
       [](Config & c) -> auto& { return c.http.listen; }));
+  rows.push_back(choice(
+      "transport.engine", "\"native\" or \"libzmq\"",
+      "Whose sockets carry all but HTTP and AMQP: Xylem's own, or those of ZeroMQ's library.",
+      kFixed, [](Config & c) -> auto& { return c.engine; }, parse_engine,
+      [](Context::Engine engine) { return name_of(engine); }));
   rows.push_back(ipc_mode());
   rows.push_back(ipc_group());
   rows.push_back(count("pipeline.threads",

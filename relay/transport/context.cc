@@ -1,16 +1,12 @@
 #include "relay/transport/context.h"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "relay/base/check.h"
+#include "relay/transport/native_kinds.h"
+#include "relay/transport/native_socket.h"
 
 namespace xylem {
 namespace {
@@ -35,35 +31,6 @@ Error error_of(const zmq::error_t& error, const Address& address, std::string_vi
   return {ErrorCode::io, fmt::format("cannot {} {}: {}", verb, address.text(), error.what())};
 }
 
-constexpr int kBacklog = 1024;
-
-// A listening socket at an ipc path, with its mode and group before the first can connect. Whatever
-// was at the path is gone. Errors: io.
-Result<int> listen_at(const Address& address, const IpcAccess& access) {
-  const char* path = address.host().c_str();
-  const auto failed = [&](int fd, std::string_view verb) {
-    const int error = errno;
-    if (fd >= 0) ::close(fd);
-    return fail(ErrorCode::io,
-                fmt::format("cannot {} {}: {}", verb, address.text(), std::strerror(error)));
-  };
-  sockaddr_un place{};
-  place.sun_family = AF_UNIX;
-  std::memcpy(place.sun_path, path, std::min(address.host().size(), sizeof place.sun_path - 1));
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return failed(fd, "make a socket for");
-  ::unlink(path);
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&place), sizeof place) != 0) {
-    return failed(fd, "listen on");
-  }
-  if (access.group && ::chown(path, static_cast<uid_t>(-1), *access.group) != 0) {
-    return failed(fd, "give its group to");
-  }
-  if (access.mode && ::chmod(path, *access.mode) != 0) return failed(fd, "give its mode to");
-  if (::listen(fd, kBacklog) != 0) return failed(fd, "listen on");
-  return fd;
-}
-
 class ZmqSocket final : public RawSocket {
  public:
   ZmqSocket(zmq::context_t& context, SocketKind kind, const SocketOptions& options,
@@ -74,7 +41,7 @@ class ZmqSocket final : public RawSocket {
     socket_.set(zmq::sockopt::rcvhwm, options.receive_hwm);
     socket_.set(zmq::sockopt::maxmsgsize, options.frame_bytes_max);
     socket_.set(zmq::sockopt::immediate, options.immediate ? 1 : 0);
-    socket_.set(zmq::sockopt::backlog, kBacklog);
+    socket_.set(zmq::sockopt::backlog, kListenBacklog);
     socket_.set(zmq::sockopt::handshake_ivl, 5'000);
     socket_.set(zmq::sockopt::connect_timeout, 5'000);
     socket_.set(zmq::sockopt::reconnect_ivl, options.reconnect_ms);
@@ -92,7 +59,7 @@ class ZmqSocket final : public RawSocket {
     use_ipv6_for(address);
     int ours = -1;  // then it is libzmq's
     if (address.scheme() == Address::Scheme::ipc) {
-      XYLEM_TRY(ours, listen_at(address, ipc_access_));
+      XYLEM_TRY(ours, listen_on(address, ipc_access_));
     }
     socket_.set(zmq::sockopt::use_fd, ours);
     try {
@@ -133,6 +100,7 @@ class ZmqSocket final : public RawSocket {
   }
 
   SendOutcome send(Frame& frame, bool more) override {
+    own(frame);
     const int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
     if (::zmq_msg_send(message_of(frame).handle(), socket_.handle(), flags) >= 0)
       return SendOutcome::sent;
@@ -169,12 +137,51 @@ class ZmqSocket final : public RawSocket {
 
 }  // namespace
 
-Context::Context() : context_(1) {
+Frame RawSocket::received_frame(std::span<const std::byte> bytes, const ReceivedRef& received) {
+  Frame frame;
+  frame.lies_at_ = bytes.data() != nullptr ? bytes : std::as_bytes(std::span("", 0));
+  frame.received_ = received;
+  return frame;
+}
+
+void RawSocket::own(Frame& frame) {
+  if (frame.lies_at_.data() == nullptr) return;
+  frame.message_.rebuild(frame.lies_at_.data(), frame.lies_at_.size());
+  frame.lies_at_ = {};
+  frame.received_ = {};
+}
+
+Result<Context::Engine> parse_engine(std::string_view name) {
+  for (const auto engine : {Context::Engine::libzmq, Context::Engine::native}) {
+    if (name == name_of(engine)) return engine;
+  }
+  return fail(ErrorCode::bad_configuration, fmt::format("'{}' is not one of native, libzmq", name));
+}
+
+std::string_view name_of(Context::Engine engine) {
+  return engine == Context::Engine::native ? "native" : "libzmq";
+}
+
+Context::Context(Engine engine)
+    : engine_(engine), context_(1), native_figures_(std::make_shared<NativeFigures>()) {
   // Closing the context then waits for no peer; what is to linger, a socket says.
   context_.set(zmq::ctxopt::blocky, false);
 }
 
+std::shared_ptr<NativeThread> Context::native_thread() {
+  const std::lock_guard lock(mutex_);
+  auto& place = native_threads_[std::this_thread::get_id()];
+  auto thread = place.lock();
+  if (!thread) place = thread = std::make_shared<NativeThread>(native_figures_);
+  return thread;
+}
+
 Result<std::unique_ptr<RawSocket>> Context::open(SocketKind kind, const SocketOptions& options) {
+  if (engine_ == Engine::native) {
+    auto thread = native_thread();
+    if (!thread->poller.is_open()) return fail(ErrorCode::io, "no descriptor is to be had");
+    return open_native(kind, options, ipc_access_, std::move(thread));
+  }
   try {
     return std::make_unique<ZmqSocket>(context_, kind, options, ipc_access_);
   } catch (const zmq::error_t& error) {

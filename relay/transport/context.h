@@ -1,16 +1,23 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
-#include <optional>
+#include <mutex>
+#include <span>
 #include <string_view>
+#include <thread>
 #include <zmq.hpp>
 
 #include "relay/base/result.h"
 #include "relay/transport/address.h"
 #include "relay/transport/frame.h"
+#include "relay/transport/listening.h"
 
 namespace xylem {
+
+struct NativeFigures;
+struct NativeThread;
 
 enum class SocketKind { push, pull, sub, xpub, router, dealer };
 
@@ -20,17 +27,13 @@ enum class SocketKind { push, pull, sub, xpub, router, dealer };
 struct SocketOptions {
   int send_hwm = 1000;     // messages per peer; 0 is no limit, for links bounded by credit
   int receive_hwm = 1000;  // likewise
+  // The native engine's bound of what waits for a peer; one message above it always fits.
+  std::size_t send_bytes_max = std::size_t{4} << 20;
   std::int64_t frame_bytes_max = -1;  // a peer that sends more is cut off; -1: no limit
   int linger_ms = 0;
   bool immediate = false;  // send only to peers that are connected
   int reconnect_ms = 100;  // after a connection was lost; doubled up to
   int reconnect_max_ms = 5'000;
-};
-
-// Who may connect to the ipc sockets that are listened on. Set before anybody can.
-struct IpcAccess {
-  std::optional<unsigned> mode;   // none: what the umask leaves
-  std::optional<unsigned> group;  // its id; none: the process's
 };
 
 enum class SendOutcome { sent, full, unreachable };
@@ -51,16 +54,33 @@ class RawSocket {
   [[nodiscard]] virtual int fd() = 0;
   [[nodiscard]] virtual bool readable() = 0;
   [[nodiscard]] virtual bool writable() = 0;
+  virtual void flush() {}
 
  protected:
   [[nodiscard]] static zmq::message_t& message_of(Frame& frame) { return frame.message_; }
   static void set_more(Frame& frame, bool more) { frame.more_ = more; }
+  [[nodiscard]] static Frame received_frame(std::span<const std::byte> bytes,
+                                            const ReceivedRef& received);
+  static void set_received(Frame& frame, const ReceivedRef& received) {
+    frame.received_ = received;
+  }
+  // Copies what lies elsewhere into the frame itself.
+  static void own(Frame& frame);
+  // It is to be kept, not copied: its size pays for that, or what it counts until it goes.
+  [[nodiscard]] static bool is_kept(const Frame& frame) {
+    const bool is_lent = frame.lies_at_.data() != nullptr && !frame.received_;
+    return frame.is_counted_ || (!is_lent && frame.bytes().size() >= kSendInPlaceBytesMin);
+  }
+  static constexpr std::size_t kSendInPlaceBytesMin = std::size_t{32} << 10;
 };
 
 // ZeroMQ, and nothing else in the tree knows it. One Context per process; it outlives every Socket.
 class Context {
  public:
-  Context();
+  // Whose sockets: libzmq's, or our own (native_socket.h).
+  enum class Engine : std::uint8_t { libzmq, native };
+  static constexpr Engine kDefaultEngine = Engine::libzmq;
+  explicit Context(Engine engine = kDefaultEngine);
   virtual ~Context() = default;
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
@@ -71,10 +91,21 @@ class Context {
   // Errors: io, when libzmq has none (no descriptor left).
   [[nodiscard]] virtual Result<std::unique_ptr<RawSocket>> open(SocketKind kind,
                                                                 const SocketOptions& options);
+  [[nodiscard]] const NativeFigures& native_figures() const { return *native_figures_; }
 
  private:
+  [[nodiscard]] std::shared_ptr<NativeThread> native_thread();
+
+  Engine engine_;
   zmq::context_t context_;
   IpcAccess ipc_access_;
+  std::shared_ptr<NativeFigures> native_figures_;
+  std::mutex mutex_;  // of the list; sockets are opened seldom
+  std::map<std::thread::id, std::weak_ptr<NativeThread>> native_threads_;
 };
+
+// As the option transport.engine has them. Errors: bad_configuration.
+[[nodiscard]] Result<Context::Engine> parse_engine(std::string_view name);
+[[nodiscard]] std::string_view name_of(Context::Engine engine);
 
 }  // namespace xylem

@@ -29,7 +29,7 @@ void release_counted(void*, void* hint) {
 
 }  // namespace
 
-Frame::Frame(BatchRef batch, std::shared_ptr<InPipes> counted) {
+Frame::Frame(BatchRef batch, std::shared_ptr<InPipes> counted) : is_counted_(true) {
   const std::span<const std::byte> frame = batch->frame();
   count(*counted, frame.size());
   auto held = std::make_unique<Counted>(Counted{std::move(batch), std::move(counted)});
@@ -51,10 +51,12 @@ Frame::Frame(const BatchRef& batch) {
 }
 
 bool Frame::has_peer() const {
+  if (received_) return true;
   return ::zmq_msg_gets(const_cast<zmq::message_t&>(message_).handle(), "Peer-Address") != nullptr;
 }
 
 std::string Frame::peer_address() const {
+  if (received_) return *received_->peer;
   const char* address =
       ::zmq_msg_gets(const_cast<zmq::message_t&>(message_).handle(), "Peer-Address");
   // Over ipc libzmq answers "localhost:UID:GID:PID".

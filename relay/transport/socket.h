@@ -48,6 +48,10 @@ class Socket {
   [[nodiscard]] bool receive(Frame& frame);
   [[nodiscard]] SendOutcome send(Frame& frame, bool more = false);
 
+  // Writes what send() has gathered, which else waits for the next receive(), readable() or
+  // writable().
+  void flush() { raw_->flush(); }
+
   // What poll(2) is to watch. Edge-triggered by libzmq's rules: after any other call, ask
   // readable() or writable() again before sleeping on it.
   [[nodiscard]] int fd();

@@ -33,6 +33,7 @@ Connection::Step Connection::on_command(const Command& command, std::size_t take
   if (const auto* ping = std::get_if<Ping>(&command)) {
     ping_context_ = std::string(ping->context);
     ttl_tenths_ = ping->ttl_tenths;
+    is_pinged_ = true;
   }
   if (publishes(ours_)) {
     if (const auto* subscribe = std::get_if<Subscribe>(&command)) {

@@ -62,6 +62,8 @@ class Connection {
   // After so many tenths of a second without an octet the peer wants to be taken for gone; 0:
   // never.
   [[nodiscard]] std::uint16_t ttl_tenths() const { return ttl_tenths_; }
+  // It has sent a PING, and so will miss our answers.
+  [[nodiscard]] bool is_pinged() const { return is_pinged_; }
 
  private:
   [[nodiscard]] Step shake_hands(std::span<const std::byte> in);
@@ -73,6 +75,7 @@ class Connection {
   MessageReader reader_;
   std::optional<std::string> ping_context_;
   std::uint16_t ttl_tenths_ = 0;
+  bool is_pinged_ = false;
 };
 
 }  // namespace xylem::zmtp

@@ -17,8 +17,11 @@ std::string& Output::tail(std::size_t bytes) {
   const bool fits = !pieces_.empty() && !pieces_.back().owner &&
                     pieces_.back().own.size() + bytes <= pieces_.back().own.capacity();
   if (!fits) {
+    // Larger and larger, so that who is seldom written to costs little.
+    const std::size_t before = pieces_.empty() ? 0 : pieces_.back().bytes().size();
+    const std::size_t wanted = std::clamp(4 * before, kFirstPieceBytes, kPieceBytes);
     pieces_.push_back({std::exchange(spare_, {}), nullptr, {}});
-    pieces_.back().own.reserve(std::max(kPieceBytes, bytes));
+    pieces_.back().own.reserve(std::max(wanted, bytes));
   }
   return pieces_.back().own;
 }
@@ -77,6 +80,13 @@ void Output::drop(std::size_t bytes) {
     }
     pieces_.pop_front();
   }
+}
+
+void Output::take_over(Output& other) {
+  XYLEM_CHECK(other.written_ == 0, "no frame is cut in two");
+  for (Piece& piece : other.pieces_) pieces_.push_back(std::move(piece));
+  bytes_ += other.bytes_;
+  other.clear();
 }
 
 void Output::clear() {

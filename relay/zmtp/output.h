@@ -34,6 +34,9 @@ class Output {
   void drop(std::size_t bytes);
   // All of it, unwritten.
   void clear();
+  // All that waits in `other`, behind what waits here; nothing waits there any more. REQUIRES that
+  // nothing of it was written.
+  void take_over(Output& other);
 
  private:
   struct Piece {
@@ -42,6 +45,7 @@ class Output {
     std::span<const std::byte> foreign;
     [[nodiscard]] std::span<const std::byte> bytes() const;
   };
+  static constexpr std::size_t kFirstPieceBytes = std::size_t{1} << 10;
   static constexpr std::size_t kPieceBytes = std::size_t{64} << 10;
 
   // Where `bytes` more can be appended.

@@ -22,33 +22,36 @@ PrefixTable::Added PrefixTable::add(Subscriber subscriber, std::string_view pref
   return Added::added;
 }
 
-bool PrefixTable::remove(Subscriber subscriber, std::string_view prefix) {
+PrefixTable::Removed PrefixTable::remove(Subscriber subscriber, std::string_view prefix) {
   const auto own = prefixes_of_.find(subscriber);
-  if (own == prefixes_of_.end()) return false;
+  if (own == prefixes_of_.end()) return Removed::had_none;
   const auto found = own->second.find(prefix);
-  if (found == own->second.end()) return false;
+  if (found == own->second.end()) return Removed::had_none;
   own->second.erase(found);
   if (own->second.empty()) prefixes_of_.erase(own);
-  forget(subscriber, prefix);
-  return true;
+  return forget(subscriber, prefix) ? Removed::last : Removed::others_have;
 }
 
-void PrefixTable::remove_all(Subscriber subscriber) {
-  const auto own = prefixes_of_.find(subscriber);
-  if (own == prefixes_of_.end()) return;
-  for (const std::string& prefix : own->second) forget(subscriber, prefix);
-  prefixes_of_.erase(own);
+std::vector<std::string> PrefixTable::remove_all(Subscriber subscriber) {
+  std::vector<std::string> gone;
+  const auto own = prefixes_of_.extract(subscriber);
+  if (own.empty()) return gone;
+  for (const std::string& prefix : own.mapped()) {
+    if (forget(subscriber, prefix)) gone.push_back(prefix);
+  }
+  return gone;
 }
 
-void PrefixTable::forget(Subscriber subscriber, std::string_view prefix) {
+bool PrefixTable::forget(Subscriber subscriber, std::string_view prefix) {
   const auto place = subscribers_.find(prefix);
   auto& all = place->second;
   *std::find(all.begin(), all.end(), subscriber) = all.back();
   all.pop_back();
   bytes_ -= prefix.size() + kOverheadBytes;
-  if (!all.empty()) return;
+  if (!all.empty()) return false;
   --lengths_[prefix.size()];
   subscribers_.erase(place);
+  return true;
 }
 
 void PrefixTable::match(std::string_view key, std::vector<Subscriber>& out) const {

@@ -32,9 +32,15 @@ class PrefixTable {
     refused           // above a limit; not kept
   };
   [[nodiscard]] Added add(Subscriber subscriber, std::string_view prefix);
-  // False if it did not have the prefix; nothing changes then for anybody.
-  bool remove(Subscriber subscriber, std::string_view prefix);
-  void remove_all(Subscriber subscriber);
+  enum class Removed : std::uint8_t {
+    had_none,  // it did not have the prefix; nothing changes for anybody
+    others_have,
+    last  // nobody has it any more
+  };
+  [[nodiscard]] Removed remove(Subscriber subscriber, std::string_view prefix);
+  // Returns those of its prefixes that nobody has any more.
+  [[nodiscard]] std::vector<std::string> remove_all(Subscriber subscriber);
+  [[nodiscard]] bool has(std::string_view prefix) const { return subscribers_.contains(prefix); }
 
   // Appends whoever has a prefix of the key, each once, ascending. Cost: a lookup for every length
   // that any prefix has, up to the key's.
@@ -55,7 +61,8 @@ class PrefixTable {
   };
   using Prefixes = std::unordered_set<std::string, Hash, std::equal_to<>>;
 
-  void forget(Subscriber subscriber, std::string_view prefix);
+  // Whether it was the last who had it.
+  [[nodiscard]] bool forget(Subscriber subscriber, std::string_view prefix);
 
   Limits limits_;
   std::unordered_map<std::string, std::vector<Subscriber>, Hash, std::equal_to<>> subscribers_;

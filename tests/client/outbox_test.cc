@@ -9,6 +9,7 @@
 #include "tests/doubles/batches.h"
 #include "tests/doubles/running_node.h"
 #include "tests/doubles/sockets.h"
+#include "tests/doubles/tested_engine.h"
 
 namespace xylem {
 namespace {
@@ -27,7 +28,7 @@ class LonelyOutbox : public ::testing::Test {
 
   static constexpr std::size_t kBytesMax = 64 << 10;
   SystemClock clock_;
-  Context context_;
+  Context context_{testing::tested_engine()};
   Outbox outbox_{{address("ipc:///nonexistent/xylem"), kBytesMax, 8 << 10, 4 << 10}, context_};
   AgentRunner runner_{"outbox", {&outbox_}, clock_};
 };
@@ -68,7 +69,7 @@ TEST_F(LonelyOutbox, SaysAtStopWhatItLeavesBehind) {
 TEST(Outbox, SendsWhatARelayOfTheLowestLimitsTakes) {
   testing::TempDir folder;
   const SystemClock clock;
-  Context context;
+  Context context{testing::tested_engine()};
   Socket relay(context, SocketKind::pull, {});
   const Address bound = relay.bind(folder.ipc("push")).value();
   Outbox outbox({.relay = bound, .waiting_bytes_max = 64 << 20, .event_bytes_max = 200 << 10},
@@ -101,7 +102,7 @@ TEST(Outbox, SendsWhatARelayOfTheLowestLimitsTakes) {
 TEST(Outbox, MarksWhatItSendsAsReplayedIfToldTo) {
   testing::RunningNode relay;
   const SystemClock clock;
-  Context context;
+  Context context{testing::tested_engine()};
   Receiver::Options wanted;
   wanted.relay = relay.stream();
   wanted.since_us = 1;

@@ -10,6 +10,7 @@
 #include "tests/doubles/batches.h"
 #include "tests/doubles/running_node.h"
 #include "tests/doubles/sockets.h"
+#include "tests/doubles/tested_engine.h"
 
 namespace xylem {
 namespace {
@@ -52,7 +53,7 @@ class ReceiverTest : public ::testing::Test {
 
   SystemClock clock_;
   std::unique_ptr<RunningNode> relay_ = std::make_unique<RunningNode>();
-  Context context_;
+  Context context_{testing::tested_engine()};
 };
 
 TEST_F(ReceiverTest, GetsOnlyWhatItsPatternsMatch) {

@@ -11,6 +11,7 @@
 
 #include "relay/base/clock.h"
 #include "relay/node/node.h"
+#include "tests/doubles/tested_engine.h"
 
 namespace xylem::testing {
 
@@ -67,6 +68,7 @@ class RunningNode {
   Config with_our_sockets(Config config, const std::optional<Address>& stream) {
     std::string form = (std::filesystem::temp_directory_path() / "xylem-test-XXXXXX").string();
     folder_ = ::mkdtemp(form.data());
+    config.engine = tested_engine();
     config.push.listen = {at("push")};
     if (config.acked.listen == Config().acked.listen) config.acked.listen = {at("acked")};
     config.publish.listen = {at("publish")};

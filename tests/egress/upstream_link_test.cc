@@ -10,6 +10,7 @@
 #include "tests/doubles/batches.h"
 #include "tests/doubles/manual_clock.h"
 #include "tests/doubles/sockets.h"
+#include "tests/doubles/tested_engine.h"
 
 namespace xylem {
 namespace {
@@ -26,7 +27,7 @@ class UpstreamLinkTest : public ::testing::Test {
   }
   testing::TempDir folder;
   testing::ManualClock clock;
-  Context context;
+  Context context{testing::tested_engine()};
   UpstreamLink link{options(), context, {95}, {5}, clock};
 };
 

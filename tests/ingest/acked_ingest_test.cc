@@ -12,6 +12,7 @@
 #include "tests/doubles/batches.h"
 #include "tests/doubles/manual_clock.h"
 #include "tests/doubles/sockets.h"
+#include "tests/doubles/tested_engine.h"
 
 namespace xylem {
 namespace {
@@ -130,7 +131,7 @@ class AckedIngestTest : public ::testing::Test {
   static constexpr std::uint64_t kEdgeBatches = 64;
   SourceEdge edge{"acked", kEdgeBatches};
   LogProgress log;
-  Context context;
+  Context context{testing::tested_engine()};
   AckedIngest ingest{options(), context, edge, &log, clock};
   Socket source{context, SocketKind::dealer, {}};
   Sequence next_{1};

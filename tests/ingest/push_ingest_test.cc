@@ -10,6 +10,7 @@
 #include "tests/doubles/batches.h"
 #include "tests/doubles/manual_clock.h"
 #include "tests/doubles/sockets.h"
+#include "tests/doubles/tested_engine.h"
 
 namespace xylem {
 namespace {
@@ -68,7 +69,7 @@ class PushIngestTest : public ::testing::Test {
 
   testing::TempDir dir;
   testing::ManualClock clock;
-  Context context;
+  Context context{testing::tested_engine()};
   Doorbell producer, consumer;
   SourceEdge edge{"push", 16};
   PushIngest ingest{{.listen = {dir.ipc("push")},

@@ -10,12 +10,12 @@ import zmq
 import wire_frames
 from dump_process import Dump
 from plain_clients import Push, Subscriber
-from relay_process import XYLEM, Relay
+from relay_process import ENGINE, XYLEM, Relay
 from stream_client import StreamClient
 
 
 def pytest_report_header():
-    return f"xylem: {XYLEM}"
+    return f"xylem: {XYLEM}, sockets: {ENGINE or 'the default'}"
 
 
 @pytest.hookimpl(hookwrapper=True)

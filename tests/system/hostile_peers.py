@@ -31,9 +31,14 @@ READY_S = 60
 NICENESS = 19  # as programs they are other machines' work; only what they make the relay do counts
 
 
-def tcp_to(endpoint):
+def tcp_to(endpoint, receive_buffer=None):
     host, port = endpoint.split("://")[1].rsplit(":", 1)
-    return socket.create_connection((host, int(port)), timeout=10)
+    made = socket.socket()
+    made.settimeout(10)
+    if receive_buffer is not None:  # before it connects, or the window is not bounded by it
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    made.connect((host, int(port)))
+    return made
 
 
 def zmtp_sub(endpoint):

@@ -17,10 +17,15 @@ SAMPLE = re.compile(r'^(\w+)(?:\{(.*)\})? (\S+)$')
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
+# Whose sockets relays have, if it is not to be the default: native or libzmq.
+ENGINE = os.environ.get("XYLEM_TEST_ENGINE")
+
+
 def clean_environment(**more):
-    """Ours without a XYLEM_ variable of whoever runs the tests."""
+    """Ours without a XYLEM_ variable of whoever runs the tests, but with the engine they want."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("XYLEM_")}
-    return {**kept, **more}
+    engine = {"XYLEM_TRANSPORT_ENGINE": ENGINE} if ENGINE else {}
+    return {**kept, **engine, **more}
 
 
 def xylem(*arguments, timeout=30, env=None, text=True):

@@ -121,6 +121,7 @@ def test_a_block_subscriber_that_holds_up_nobody_is_not_demoted(start_relay, con
 def test_publish_waits_for_a_subscriber_that_reads_nothing_for_the_budget_at_most(
         start_relay, context):
     relay = start_relay({"publish.overflow": "block", "publish.send_hwm": 10,
+                         "publish.send_bytes_max": "4KiB",
                          "pipeline.block_budget": "1s", "pipeline.ring_batches": 8})
     stuck = context.socket(zmq.SUB)
     stuck.setsockopt(zmq.RCVHWM, 1)
@@ -154,7 +155,7 @@ def test_patterns_above_what_one_address_may_have_are_refused_with_a_sentence(
     relay = start_relay({"stream.pattern_words_max": 16384})
     first, second = StreamClient(context, relay.stream), StreamClient(context, relay.stream)
     first.open(*many_hashes(), name="first")
-    assert relay.metric("xylem_stream_pattern_words") == 256 * 30
+    until(lambda: relay.metric("xylem_stream_pattern_words") == 256 * 30, "they are counted")
     second.hello(*many_hashes(), name="second")
     reason, text = second.bye()
     assert reason == "refused" and "half of stream.pattern_words_max" in text

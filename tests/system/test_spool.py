@@ -100,7 +100,8 @@ def test_a_folder_that_was_moved_away_is_said_and_nothing_acknowledged(context, 
 
 def test_segments_are_dropped_on_request(context, spooling, log):
     relay = spooling()
-    send(context, relay, 2000)
+    for first in range(0, 2000, 200):  # what comes at once goes into one segment
+        send(context, relay, 200, first)
     relay.stop()
     count = len(list(log.glob("*.seg")))
     assert count > 2

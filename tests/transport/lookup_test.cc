@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "tests/doubles/sockets.h"
+#include "tests/doubles/tested_engine.h"
 
 namespace xylem {
 namespace {
@@ -38,7 +39,7 @@ class LookupTest : public ::testing::Test {
     return std::to_string(bound->port());
   }
   testing::TempDir dir;
-  Context context;
+  Context context{testing::tested_engine()};
   Socket pull{context, SocketKind::pull, {}};
 };
 

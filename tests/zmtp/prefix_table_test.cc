@@ -11,6 +11,7 @@ namespace xylem::zmtp {
 namespace {
 
 using Added = PrefixTable::Added;
+using Removed = PrefixTable::Removed;
 using Subscriber = PrefixTable::Subscriber;
 
 std::vector<Subscriber> matched(const PrefixTable& table, std::string_view key) {
@@ -34,14 +35,14 @@ TEST(PrefixTable, IsASetOfEachSubscriber) {
   PrefixTable table({});
   EXPECT_EQ(table.add(1, "a"), Added::added);
   EXPECT_EQ(table.add(1, "a"), Added::had_already);
-  EXPECT_TRUE(table.remove(1, "a"));
+  EXPECT_EQ(table.remove(1, "a"), Removed::last);
   EXPECT_TRUE(matched(table, "a").empty());
 }
 
 TEST(PrefixTable, LeavesOthersTheirsWhenSomebodyCancelsWhatHeNeverHad) {
   PrefixTable table({});
   static_cast<void>(table.add(1, "a"));
-  EXPECT_FALSE(table.remove(2, "a"));
+  EXPECT_EQ(table.remove(2, "a"), Removed::had_none);
   EXPECT_EQ(matched(table, "abc"), (std::vector<Subscriber>{1}));
 }
 
@@ -72,10 +73,12 @@ TEST(PrefixTable, AgreesWithAPlainModel) {
       const std::string_view key = kKeys[chance.below(std::size(kKeys))];
       const std::string prefix(key.substr(0, chance.below(key.size() + 1)));
       switch (chance.below(5)) {
-        case 0: EXPECT_EQ(table.remove(who, prefix), model[who].erase(prefix) == 1); break;
+        case 0:
+          EXPECT_EQ(table.remove(who, prefix) != Removed::had_none, model[who].erase(prefix) == 1);
+          break;
         case 1:
           if (chance.one_in(8)) {
-            table.remove_all(who);
+            static_cast<void>(table.remove_all(who));
             model.erase(who);
           }
           break;
@@ -92,7 +95,7 @@ TEST(PrefixTable, AgreesWithAPlainModel) {
       }
       ASSERT_EQ(matched(table, key), expected);
     }
-    for (Subscriber who = 0; who < 4; ++who) table.remove_all(who);
+    for (Subscriber who = 0; who < 4; ++who) static_cast<void>(table.remove_all(who));
     EXPECT_EQ(table.prefixes(), 0u);
     EXPECT_EQ(table.bytes(), 0u);
   }
