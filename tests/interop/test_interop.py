@@ -10,6 +10,7 @@ import zmq
 
 from hostile_peers import tcp_to
 from plain_clients import Push, Subscriber
+from stoppable_peer import StoppablePeer
 from stream_client import StreamClient
 from waiting import until
 from zmtp_peer import GREETING, ZmtpPeer, message, ping, ready
@@ -98,6 +99,38 @@ def test_a_relay_that_was_killed_and_started_anew_is_found_again(context, start_
     relay.kill()
     start_engine(settings)
     until_comes(subscriber, lambda: push.event("task-sent"), b"task.sent")
+
+
+def test_a_subscriber_that_is_stopped_costs_only_itself(context, relay):
+    push, honest = Push(context, relay.push), sub(context, relay.publish, b"task.")
+    until_comes(honest, lambda: push.event("task-sent", n=0), b"task.sent")
+    with StoppablePeer("sub", relay.publish) as stopped:
+        until(lambda: (push.event("task-sent", n=0), stopped.seen)[1], "it is there")
+        while honest.poll(200):
+            honest.recv_multipart()
+        stopped.stop()
+        pad = "x" * 1000
+        for number in range(1, 30_001):
+            push.event("task-sent", n=number, pad=pad)
+            if number % 100 == 0:
+                heard = [json.loads(honest.recv_multipart()[1])["n"] for _ in range(100)]
+                assert heard == list(range(number - 99, number + 1))
+        stopped.go_on()
+        last = 30_001
+        until(lambda: (push.event("task-sent", n=last), last in stopped.seen)[1], "it is back")
+    in_order = [n for n in stopped.seen if n not in (0, last)]
+    assert in_order == sorted(set(in_order)), "what it gets late is in order, and nothing twice"
+
+
+def test_a_pusher_that_is_stopped_costs_only_itself(context, relay):
+    with StoppablePeer("push", relay.push) as stopped:
+        until(lambda: relay.accepted() > 1000, "it sends")
+        stopped.stop()
+        honest, push = sub(context, relay.publish, b"other."), Push(context, relay.push)
+        until_comes(honest, lambda: push.event("other-thing"), b"other.thing")
+        accepted = relay.accepted()
+        stopped.go_on()
+        until(lambda: relay.accepted() > accepted + 1000, "it goes on")
 
 
 def test_a_thousand_connections(context, relay):
