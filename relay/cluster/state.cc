@@ -101,7 +101,7 @@ State::State(const Options& options)
   }
 }
 
-void State::apply(const EventFields& fields, std::int64_t arrived_us, bool is_past) {
+void State::apply(const EventView& fields, std::int64_t arrived_us, bool is_past) {
   ++counters_.events;
   const std::string_view type_json = fields.json(EventField::type);
   if (!is_json_text(type_json)) return refuse(StateRefusal::no_type);
@@ -130,7 +130,7 @@ void State::apply(const EventFields& fields, std::int64_t arrived_us, bool is_pa
                   : apply_worker(fields, subject, sign, is_past);
 }
 
-void State::apply_worker(const EventFields& fields, std::string_view subject,
+void State::apply_worker(const EventView& fields, std::string_view subject,
                          const WorkerTable::Sign& sign, bool is_past) {
   if (!sign.hostname) return refuse(StateRefusal::no_hostname);
   ++counters_.worker_events;
@@ -141,7 +141,7 @@ void State::apply_worker(const EventFields& fields, std::string_view subject,
   }
 }
 
-void State::apply_task(const EventFields& fields, std::string_view subject,
+void State::apply_task(const EventView& fields, std::string_view subject,
                        const WorkerTable::Sign& sign, bool is_past) {
   std::string uuid_scratch;
   const std::string_view uuid = json_text(fields.json(EventField::uuid), uuid_scratch);
@@ -176,7 +176,7 @@ void State::apply_task(const EventFields& fields, std::string_view subject,
   make_room(number);
 }
 
-Sighting* State::sighting_of(const EventFields& fields, std::string_view subject,
+Sighting* State::sighting_of(const EventView& fields, std::string_view subject,
                              const WorkerTable::Sign& sign) {
   const Kind kind = kind_of(subject);
   std::array<std::string_view, kKept.size()> values;

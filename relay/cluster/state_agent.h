@@ -81,7 +81,7 @@ class StateAgent final : public Agent {
   std::function<bool()> is_cut_off_;
   Tap tap_;
   SharedState shared_;
-  EventFields fields_;
+  EventView fields_;
   BatchRef current_;             // its events are JSON
   std::size_t next_entry_ = 0;   // of it
   std::int64_t applied_us_ = 0;  // when the relay took in what was applied last

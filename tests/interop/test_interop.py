@@ -250,23 +250,42 @@ def test_who_has_heartbeats_is_not_cut_off_while_the_relay_does_not_read(context
     push.socket.close(0)
 
 
+def dealer_named(context, identity, endpoint):
+    """Connects, and says nothing yet."""
+    client = StreamClient.__new__(StreamClient)
+    client.socket = context.socket(zmq.DEALER)
+    client.socket.setsockopt(zmq.LINGER, 0)
+    client.socket.setsockopt(zmq.IDENTITY, identity)
+    client.socket.connect(endpoint)
+    return client
+
+
 def test_a_dealer_under_the_identity_of_another_comes_in_once_that_is_gone(context, native):
     relay = native()
-    clients = []
-    for name in ("first", "second"):
-        clients.append(StreamClient.__new__(StreamClient))
-        clients[-1].socket = context.socket(zmq.DEALER)
-        clients[-1].socket.setsockopt(zmq.LINGER, 0)
-        clients[-1].socket.setsockopt(zmq.IDENTITY, b"the same")
-        clients[-1].socket.connect(relay.stream)
-        if name == "first":
-            clients[-1].open("task.#", name=name)
+    first = dealer_named(context, b"the same", relay.stream)
+    first.open("task.#", name="first")
+    second = dealer_named(context, b"the same", relay.stream)
     until(lambda: relay.metric("xylem_transport_ended_total", reason="identity_taken") > 0,
           "the second is closed on")
-    clients[0].close()
-    clients[1].open("task.#", name="second")
+    first.close()
+    second.open("task.#", name="second")
     Push(context, relay.push).event("task-sent")
-    assert [key for _, key, _ in clients[1].events(1)] == [b"task.sent"]
+    assert [key for _, key, _ in second.events(1)] == [b"task.sent"]
+
+
+def test_a_dealer_that_comes_back_need_not_wait_until_its_dead_link_is_found(
+        context, native, start_proxy):
+    relay = native()
+    link = start_proxy(relay.stream)
+    before = dealer_named(context, b"the same", link.endpoint)
+    before.open("task.#", name="before")
+    link.half_open()
+    after = dealer_named(context, b"the same", relay.stream)
+    until(lambda: relay.metric("xylem_transport_ended_total", reason="identity_left") > 0,
+          "it has its identity again")
+    after.open("task.#", name="after")
+    Push(context, relay.push).event("task-sent")
+    assert [key for _, key, _ in after.events(1)] == [b"task.sent"]
 
 
 @pytest.mark.parametrize("kind, door", [
