@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace xylem::top {
 namespace {
@@ -38,14 +39,19 @@ class Watch {
   Watch(Console& console, Terminal& terminal, const Clock& clock)
       : console_(console), terminal_(terminal), clock_(clock) {}
 
-  // Waits so long for keys, and shows what they did. False at the end.
+  // Shows what is new, and waits so long for keys. False at the end.
   bool look(Duration patience) {
-    console_.resize(terminal_.size());
-    terminal_.draw(console_.screen());
+    if (terminal_.size() != size_) is_new_ = true;
+    if (std::exchange(is_new_, false)) {
+      size_ = terminal_.size();
+      console_.resize(size_);
+      terminal_.draw(console_.screen());
+    }
     const auto rest = std::chrono::duration_cast<std::chrono::milliseconds>(patience);
     auto key = terminal_.wait(std::max(std::chrono::milliseconds(0), rest));
     while (key && !over()) {
       console_.press(*key);
+      is_new_ = true;
       if (console_.take_redraw_wish()) terminal_.forget_drawn();
       if (console_.take_snapshot_wish()) {
         console_.say(write_snapshot(console_.screen(), clock_));
@@ -54,12 +60,15 @@ class Watch {
     }
     return !over();
   }
+  void show_news() { is_new_ = true; }
   [[nodiscard]] bool over() const { return terminal_.ended() || console_.done(); }
 
  private:
   Console& console_;
   Terminal& terminal_;
   const Clock& clock_;
+  Size size_{0, 0};
+  bool is_new_ = true;
 };
 
 }  // namespace
@@ -94,6 +103,7 @@ void watch(const WatchOptions& options, Console& console, Terminal& terminal, co
     if (console.wanted() != wanted) continue;  // nobody looks at that any more
     answer ? console.take(std::move(*answer), seconds_of(clock))
            : console.take_failure(answer.error().message, seconds_of(clock));
+    at.show_news();
     const Duration took = clock.now() - began;
     due = began + std::max(options.interval, took * kIntervalsOfAnswer);
   }

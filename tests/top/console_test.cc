@@ -300,6 +300,7 @@ TEST_F(Consoles, ObeyCommands) {
 TEST_F(Consoles, HelpWithTheKeysAndQuit) {
   press("?");
   EXPECT_NE(shown().find("PgUp PgDn"), std::string::npos);
+  EXPECT_EQ(shown().find("…"), std::string::npos) << shown();
   press("j");
   EXPECT_EQ(shown().find("PgUp PgDn"), std::string::npos);
   press("c");
