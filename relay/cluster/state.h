@@ -41,7 +41,8 @@ inline constexpr std::size_t kEvictions = 4;
 
 // What every worker and task is doing, by the rules of docs/cluster.md ("logical"): whatever order
 // the same events arrive in, each task's record is the same. Pure: no thread, no clock, no I/O.
-// Bounded: finished tasks leave before running ones, the oldest first. One owner thread.
+// Bounded: finished tasks leave before running ones, those first that changed longest ago. One
+// owner thread.
 class State {
  public:
   static constexpr std::size_t kUuidBytesMax = 255;  // Celery's result backends take as many

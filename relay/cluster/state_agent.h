@@ -61,7 +61,6 @@ class StateAgent final : public Agent {
   void sample(Samples& samples, std::int64_t now_us) const;
 
  private:
-  static constexpr std::size_t kVerdicts = 4;
   struct Shown {
     State::Counters counters;
     std::uint64_t tasks = 0;

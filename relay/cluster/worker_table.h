@@ -20,6 +20,7 @@ enum class Verdict : std::uint8_t {
   dead,     // said so, or was silent for Celery's window: twice the interval of its heartbeats
   unknown,  // silent, but the relay itself was blind meanwhile
 };
+inline constexpr std::size_t kVerdicts = 4;
 [[nodiscard]] std::string_view name_of(Verdict verdict);
 
 // A time of which the relay knows nothing: events between were lost on their way to the state, or
