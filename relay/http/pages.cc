@@ -68,7 +68,9 @@ Page index_page() {
           "/metrics    every counter, as Prometheus text\n"
           "/healthz    alive? 200 or 503, with the checks\n"
           "/readyz     does data flow? 200 or 503, with the checks\n\n" +
-              api_paths() + "\n/api/taps   who receives what, with the ledger of each\n"};
+              api_paths() +
+              "\n/api/tasks, /api/task/info/{uuid}, /api/task/types, /api/workers as Flower has "
+              "them\n/api/taps   who receives what, with the ledger of each\n"};
 }
 
 }  // namespace xylem
