@@ -86,11 +86,19 @@ std::size_t StateAgent::apply_some() {
       shared_.state.apply(fields_, arrived_us, current_->is_replayed());
       shared_.compat.count(fields_, arrived_us, current_->is_replayed());
       shared_.as_of = current_->sequence_of(entry).value;
+      note_change();
     }
     applied_us_ = shared_.now_us = arrived_us;
     if (next_entry_ == current_->size()) current_ = BatchRef();
   }
   return applied;
+}
+
+void StateAgent::note_change() {
+  const TaskNumber number = shared_.state.changed();
+  if (number == kNoTask) return;
+  const auto hash = static_cast<std::uint32_t>(shared_.state.tasks().at(number).hash);
+  shared_.changes.add({shared_.as_of, number, hash});
 }
 
 // Who is silent is only known as far as everything has been heard.

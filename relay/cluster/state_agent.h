@@ -8,6 +8,7 @@
 
 #include "relay/agent/agent.h"
 #include "relay/base/clock.h"
+#include "relay/cluster/change_log.h"
 #include "relay/cluster/compat_metrics.h"
 #include "relay/cluster/state.h"
 #include "relay/metrics/published.h"
@@ -25,6 +26,7 @@ struct SharedState {
   mutable std::mutex mutex;
   State state;
   CompatMetrics compat;
+  ChangeLog changes;
   std::int64_t now_us = 0;  // up to where it knows, by the relay's clock
   std::int64_t known_since_us = 0;
   std::uint64_t as_of = 0;  // sequence of the last event that is in it
@@ -79,6 +81,7 @@ class StateAgent final : public Agent {
   std::size_t take_batches();
   std::size_t apply_some();
   [[nodiscard]] bool next_batch();
+  void note_change();
   void tick(Instant now);
   void show();
 

@@ -194,7 +194,9 @@ std::string percent_decoded(std::string_view text, bool in_query) {
   return decoded;
 }
 
-std::map<std::string, std::string> query_of(std::string_view text) {
+std::map<std::string, std::string> query_of_target(std::string_view target) {
+  const std::size_t question = std::min(target.find('?'), target.size());
+  std::string_view text = target.substr(std::min(question + 1, target.size()));
   std::map<std::string, std::string> query;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('&'), text.size());
@@ -217,7 +219,7 @@ Page api_page(const RelayView& view, std::string_view target) {
     if (state == nullptr) {
       return problem_page(503, "state_is_off", "this relay keeps no state (state.enabled)");
     }
-    const Request request{*name, query_of(target.substr(std::min(question + 1, target.size())))};
+    const Request request{*name, query_of_target(target)};
     if (const std::string_view unknown = unknown_parameter(row, request); !unknown.empty()) {
       return problem_page(400, "unknown_parameter",
                           fmt::format("'{}' means nothing here", unknown));

@@ -214,7 +214,7 @@ Page flower_page(const RelayView& view, std::string_view target) {
   }
   const std::size_t question = std::min(target.find('?'), target.size());
   const std::string_view path = target.substr(0, question);
-  const Query query = query_of(target.substr(std::min(question + 1, target.size())));
+  const Query query = query_of_target(target);
   if (path == "/api/tasks") return tasks_page(*state, query);
   if (path == "/api/workers") return workers_page(*state, query);
   return task_page(*state, path);

@@ -70,7 +70,8 @@ Page index_page() {
           "/readyz     does data flow? 200 or 503, with the checks\n\n" +
               api_paths() +
               "\n/api/tasks, /api/task/info/{uuid}, /api/task/types, /api/workers as Flower has "
-              "them\n/api/taps   who receives what, with the ledger of each\n"};
+              "them\n/api/live   tasks as they change, as server-sent events\n/api/taps   who "
+              "receives what, with the ledger of each\n"};
 }
 
 }  // namespace xylem
