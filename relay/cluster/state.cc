@@ -103,6 +103,7 @@ State::State(const Options& options)
 
 void State::apply(const EventView& fields, std::int64_t arrived_us, bool is_past) {
   ++counters_.events;
+  changed_ = kNoTask;
   const std::string_view type_json = fields.json(EventField::type);
   if (!is_json_text(type_json)) return refuse(StateRefusal::no_type);
   const std::string_view type = json_text(type_json, scratch_);
@@ -169,6 +170,7 @@ void State::apply_task(const EventView& fields, std::string_view subject,
   counters_.sightings_dropped += added == TaskStore::Added::too_many;
   Task& task = tasks_.at(number);
   task.changed_us = sign.arrived_us;
+  changed_ = number;
   const bool is_numbered = kind == Kind::sent || (kind == Kind::received && has_retries);
   task.is_odd = task.is_odd || (brings_names && !is_numbered);
   summarise(number, brings_names || task.is_odd);

@@ -82,6 +82,8 @@ class State {
   // look at each worker, and at the tasks of those that are lost.
   void pass_time(std::int64_t now_us);
 
+  // The task that the last event changed; kNoTask if it changed none.
+  [[nodiscard]] TaskNumber changed() const { return changed_; }
   [[nodiscard]] const TaskStore& tasks() const { return tasks_; }
   [[nodiscard]] const WorkerTable& workers() const { return workers_; }
   [[nodiscard]] const Names& hosts() const { return hosts_; }
@@ -140,6 +142,7 @@ class State {
   std::deque<Blindness> blindnesses_;
   std::int64_t blind_until_us_ = 0;
   Counters counters_;
+  TaskNumber changed_ = kNoTask;
   std::string scratch_;
 };
 

@@ -17,7 +17,7 @@ StateAgent::StateAgent(const Options& options, SinkEdge& edge, const Clock& cloc
       clock_(clock),
       is_cut_off_(std::move(is_cut_off)),
       tap_(options.tap),
-      shared_(options.state),
+      shared_(options.state, options.compat),
       entry_(board_.add("state", "#", std::string(name_of(options.tap.overflow)))) {}
 
 // What was before is not known.
@@ -84,12 +84,21 @@ std::size_t StateAgent::apply_some() {
       // What cannot be opened has no type, and is counted as that.
       static_cast<void>(fields_.open(current_->body_of(entry)));
       shared_.state.apply(fields_, arrived_us, current_->is_replayed());
+      shared_.compat.count(fields_, arrived_us, current_->is_replayed());
       shared_.as_of = current_->sequence_of(entry).value;
+      note_change();
     }
     applied_us_ = shared_.now_us = arrived_us;
     if (next_entry_ == current_->size()) current_ = BatchRef();
   }
   return applied;
+}
+
+void StateAgent::note_change() {
+  const TaskNumber number = shared_.state.changed();
+  if (number == kNoTask) return;
+  const auto hash = static_cast<std::uint32_t>(shared_.state.tasks().at(number).hash);
+  shared_.changes.add({shared_.as_of, number, hash});
 }
 
 // Who is silent is only known as far as everything has been heard.
@@ -105,6 +114,7 @@ void StateAgent::tick(Instant now) {
   }
   if (!behind()) shared_.now_us = wall_us;
   shared_.state.pass_time(shared_.now_us);
+  shared_.compat.pass_time({shared_.now_us, shared_.state.blindnesses().back().to_us});
   verdicts_ = {};
   for (const Worker& worker : shared_.state.workers().all()) {
     ++verdicts_[static_cast<std::size_t>(shared_.state.verdict(worker, shared_.now_us))];
@@ -124,8 +134,8 @@ void StateAgent::show() {
   const State& state = shared_.state;
   const std::uint64_t turned_away = state.names().turned_away() + state.hosts().turned_away() +
                                     state.queues().turned_away() + state.states().turned_away();
-  shown_.publish({state.counters(), state.tasks().size(), state.bytes(), turned_away,
-                  state.blindnesses().size(), verdicts_});
+  shown_.publish({state.counters(), shared_.compat.counters(), state.tasks().size(), state.bytes(),
+                  turned_away, state.blindnesses().size(), verdicts_});
   entry_->figures.publish(
       {tap_.ledger(), tap_.held_bytes(), tap_.delivered_bytes(), tap_.oldest_held_us()});
 }
@@ -161,6 +171,10 @@ void StateAgent::sample(Samples& samples, std::int64_t now_us) const {
   add(Metric::state_orphaned, counters.orphaned);
   add(Metric::state_buried, counters.buried);
   add(Metric::state_blindnesses, shown.blindnesses);
+  if (!shared_.compat.is_on()) return;
+  add(Metric::compat_series, shown.compat.series);
+  add(Metric::compat_folded, shown.compat.folded_values);
+  add(Metric::compat_forgotten, shown.compat.forgotten_tasks);
 }
 
 }  // namespace xylem::cluster

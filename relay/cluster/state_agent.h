@@ -8,6 +8,8 @@
 
 #include "relay/agent/agent.h"
 #include "relay/base/clock.h"
+#include "relay/cluster/change_log.h"
+#include "relay/cluster/compat_metrics.h"
 #include "relay/cluster/state.h"
 #include "relay/metrics/published.h"
 #include "relay/pipeline/edge.h"
@@ -19,9 +21,12 @@ namespace xylem::cluster {
 // The state, and the lock that its agent and its readers share: neither holds it for longer than a
 // millisecond or two at a time, and no thread of events ever asks for it (docs/decisions/0018).
 struct SharedState {
-  explicit SharedState(const State::Options& options) : state(options) {}
+  explicit SharedState(const State::Options& options, const CompatMetrics::Options& metrics = {})
+      : state(options), compat(metrics) {}
   mutable std::mutex mutex;
   State state;
+  CompatMetrics compat;
+  ChangeLog changes;
   std::int64_t now_us = 0;  // up to where it knows, by the relay's clock
   std::int64_t known_since_us = 0;
   std::uint64_t as_of = 0;  // sequence of the last event that is in it
@@ -35,6 +40,7 @@ class StateAgent final : public Agent {
   struct Options {
     bool enabled = true;
     State::Options state = {};
+    CompatMetrics::Options compat = {};
     Tap::Options tap = {};
   };
   // How often a second's worth of silence is looked at, and from when on a pause is one.
@@ -63,6 +69,7 @@ class StateAgent final : public Agent {
  private:
   struct Shown {
     State::Counters counters;
+    CompatMetrics::Counters compat;
     std::uint64_t tasks = 0;
     std::uint64_t bytes = 0;
     std::uint64_t names_turned_away = 0;
@@ -73,6 +80,7 @@ class StateAgent final : public Agent {
   std::size_t take_batches();
   std::size_t apply_some();
   [[nodiscard]] bool next_batch();
+  void note_change();
   void tick(Instant now);
   void show();
 

@@ -276,6 +276,20 @@ std::vector<Blindness> StateReader::blindnesses() const {
   return {all.begin(), all.end()};
 }
 
+std::string StateReader::compat_text() const {
+  std::string text;
+  for (const MetricFamily* const family : shared_.compat.families()) {
+    family->append_head(text);
+    LabelSets::Number end = 1;
+    for (LabelSets::Number first = 0; first < end; first += kLabelSetsAtOnce) {
+      const std::lock_guard lock(shared_.mutex);
+      family->append_series(text, first, first + kLabelSetsAtOnce);
+      end = family->sets().end();
+    }
+  }
+  return text;
+}
+
 StateStatus StateReader::status() const {
   const std::lock_guard lock(shared_.mutex);
   const State& state = shared_.state;

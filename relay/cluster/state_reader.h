@@ -121,6 +121,7 @@ class StateReader {
   static constexpr std::size_t kRowsMax = 1000;       // of one answer
   static constexpr std::size_t kSearchMax = 100'000;  // tasks; the next page goes on behind
   static constexpr std::size_t kFamilyMax = 1000;
+  static constexpr LabelSets::Number kLabelSetsAtOnce = 128;
 
   // `shared` must outlive it.
   explicit StateReader(const SharedState& shared) : shared_(shared) {}
@@ -136,6 +137,8 @@ class StateReader {
   [[nodiscard]] std::vector<FailureRow> failures() const;
   [[nodiscard]] std::vector<Blindness> blindnesses() const;
   [[nodiscard]] StateStatus status() const;
+  // The metrics of other programs that are kept, as Prometheus text; "" if none are.
+  [[nodiscard]] std::string compat_text() const;
 
  private:
   struct Found;

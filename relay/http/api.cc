@@ -210,19 +210,6 @@ Page openapi_page() {
       {{"openapi", "3.0.3"}, {"info", {{"title", "Xylem"}, {"version", "1"}}}, {"paths", paths}});
 }
 
-std::map<std::string, std::string> query_of(std::string_view text) {
-  std::map<std::string, std::string> query;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('&'), text.size());
-    const std::string_view pair = text.substr(0, end);
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    query[percent_decoded(pair.substr(0, equals), true)] =
-        percent_decoded(pair.substr(std::min(equals + 1, pair.size())), true);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return query;
-}
-
 // Its name, if the path is the row's.
 std::optional<std::string> match(const Row& row, std::string_view path) {
   const std::size_t brace = row.path.find('{');
@@ -259,6 +246,21 @@ std::string percent_decoded(std::string_view text, bool in_query) {
   return decoded;
 }
 
+std::map<std::string, std::string> query_of_target(std::string_view target) {
+  const std::size_t question = std::min(target.find('?'), target.size());
+  std::string_view text = target.substr(std::min(question + 1, target.size()));
+  std::map<std::string, std::string> query;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('&'), text.size());
+    const std::string_view pair = text.substr(0, end);
+    const std::size_t equals = std::min(pair.find('='), pair.size());
+    query[percent_decoded(pair.substr(0, equals), true)] =
+        percent_decoded(pair.substr(std::min(equals + 1, pair.size())), true);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return query;
+}
+
 Page api_page(const RelayView& view, std::string_view target) {
   const std::size_t question = std::min(target.find('?'), target.size());
   const std::string_view path = target.substr(0, question).substr(kApiPrefix.size());
@@ -269,7 +271,7 @@ Page api_page(const RelayView& view, std::string_view target) {
     if (state == nullptr) {
       return problem_page(503, "state_is_off", "this relay keeps no state (state.enabled)");
     }
-    const Request request{*name, query_of(target.substr(std::min(question + 1, target.size())))};
+    const Request request{*name, query_of_target(target)};
     if (const std::string_view unknown = unknown_parameter(row, request); !unknown.empty()) {
       return problem_page(400, "unknown_parameter",
                           fmt::format("'{}' means nothing here", unknown));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,5 +23,7 @@ inline constexpr std::string_view kApiPrefix = "/api/v1/";
 
 // `%41` as `A` and, in a query, `+` as a space. What is no escape stays as it is.
 [[nodiscard]] std::string percent_decoded(std::string_view text, bool in_query);
+// What is behind the `?` of a target, decoded; of what comes twice the last.
+[[nodiscard]] std::map<std::string, std::string> query_of_target(std::string_view target);
 
 }  // namespace xylem

@@ -19,9 +19,10 @@ class ConnectionStages {
     idle,       // without a request
     asking,     // from a request's first byte until there is an answer
     answering,  // until the answer is taken
+    watching,   // until there is something new to tell it
     leaving,    // it was told that nothing more comes, and may read that to its end
   };
-  static constexpr std::size_t kStageCount = 4;
+  static constexpr std::size_t kStageCount = 5;
   using Patience = std::array<Duration, kStageCount>;  // by stage
 
   // What a connection is here. Stays where it is in memory from admit() to remove().

@@ -15,7 +15,10 @@
 #include <optional>
 #include <string>
 
+#include "relay/http/api.h"
+#include "relay/http/api_json.h"
 #include "relay/http/connection_stages.h"
+#include "relay/http/live_feed.h"
 #include "relay/http/message.h"
 #include "relay/http/routes.h"
 
@@ -38,9 +41,12 @@ constexpr int kAcceptsPerTurn = 64;
 constexpr Duration kAcceptRetry = std::chrono::milliseconds(100);
 // After the last answer, for what the other side has still to read.
 constexpr Duration kLeaveMax = std::chrono::seconds(1);
+// A viewer is told something every second.
+constexpr Duration kWatchMax = std::chrono::seconds(60);
 
 constexpr std::array<std::string_view, HttpServer::kLetGoCount> kLetGoNames{
-    "idle", "slow_request", "slow_answer", "crowded", "answer_bytes", "malformed", "too_large"};
+    "idle",         "slow_request", "slow_answer", "crowded",
+    "answer_bytes", "malformed",    "too_large",   "viewers"};
 
 std::size_t connections_that_fit(std::size_t wanted) {
   rlimit limit{};
@@ -60,6 +66,8 @@ struct Connection : Stages::Member {
   std::string head;
   std::shared_ptr<const Page> page;
   std::size_t answer_bytes = 0;
+  std::optional<LiveFeed::Viewer> viewer;  // of who looks at /api/live
+  std::uint64_t round = 0;                 // in which it was last asked what is new for it
 };
 
 }  // namespace
@@ -75,13 +83,15 @@ class HttpServer::Service {
       : limits_(limits),
         view_(view),
         figures_(figures),
-        stages_({limits.idle_max, limits.request_max, limits.answer_max, kLeaveMax}) {
+        stages_({limits.idle_max, limits.request_max, limits.answer_max, kWatchMax, kLeaveMax}) {
     limits_.connections_max = connections_that_fit(limits.connections_max);
   }
 
   [[nodiscard]] Result<Address> listen(const Address& address);
   void run() { context_.run(); }
-  void stop() { context_.stop(); }
+  void stop() {
+    asio::post(context_, [this] { say_goodbye(); });
+  }
 
  private:
   struct Door {
@@ -106,8 +116,16 @@ class HttpServer::Service {
   void want(Connection& each, const Route& route, const std::string& target);
   void make_a_page();
   void answer(Connection& each, std::shared_ptr<const Page> page);
+  void send(Connection& each);
   void answered(Connection& each);
   void refuse(Connection& each, LetGo why, Page page);
+
+  void begin_live(Connection& each, const HttpRequest& request);
+  void tell(Connection& each, std::string head, std::string text);
+  void await_round();
+  void tell_next();
+  void say_goodbye();
+
   void leave(Connection& each);
 
   void enter(Connection& each, Stages::Stage stage);
@@ -133,6 +151,9 @@ class HttpServer::Service {
   std::list<Connection> connections_;
   std::deque<WantedPage> wanted_;  // the first wanted first
   std::size_t answer_bytes_ = 0;
+  std::optional<LiveFeed> feed_;
+  asio::steady_timer round_due_{context_};
+  std::uint64_t round_ = 0;
   asio::steady_timer due_{context_};
   std::optional<Instant> due_at_;
 };
@@ -243,6 +264,7 @@ void HttpServer::Service::on_request(Connection& each, const HttpRequest& reques
     return answer(each, std::make_shared<const Page>(std::move(*refusal)));
   }
   const Route* const route = find_route(request.target);
+  if (route->path == kLivePath && !each.head_only) return begin_live(each, request);
   if (!route->is_small) return want(each, *route, request.target);
   answer(each, std::make_shared<const Page>(route->make(view_, request.target)));
 }
@@ -268,9 +290,13 @@ void HttpServer::Service::make_a_page() {
 }
 
 void HttpServer::Service::answer(Connection& each, std::shared_ptr<const Page> page) {
-  enter(each, Stages::answering);
   each.head = header_of(*page, each.keep_alive);
   each.page = std::move(page);
+  send(each);
+}
+
+void HttpServer::Service::send(Connection& each) {
+  enter(each, Stages::answering);
   const std::string_view body = each.head_only ? std::string_view() : each.page->body;
   each.answer_bytes = each.head.size() + body.size();
   answer_bytes_ += each.answer_bytes;
@@ -288,6 +314,8 @@ void HttpServer::Service::answer(Connection& each, std::shared_ptr<const Page> p
 void HttpServer::Service::answered(Connection& each) {
   figures_.answer_bytes = answer_bytes_ -= std::exchange(each.answer_bytes, 0);
   each.page.reset();
+  // Until the next round nothing is under way for a viewer.
+  if (each.viewer) return enter(each, Stages::watching);
   if (!each.keep_alive) {
     error_code ignored;
     each.socket.shutdown(tcp::socket::shutdown_send, ignored);
@@ -304,6 +332,71 @@ void HttpServer::Service::refuse(Connection& each, LetGo why, Page page) {
   each.keep_alive = false;
   each.head_only = false;
   answer(each, std::make_shared<const Page>(std::move(page)));
+}
+
+void HttpServer::Service::begin_live(Connection& each, const HttpRequest& request) {
+  const auto refused = [&](int status, std::string_view code, std::string_view why) {
+    answer(each, std::make_shared<const Page>(problem_page(status, code, why)));
+  };
+  const cluster::SharedState* const state = view_.state();
+  if (state == nullptr) return refused(503, "state_is_off", "this relay keeps no state");
+  if (figures_.viewers >= limits_.viewers_max) {
+    count(LetGo::viewers);
+    return refused(503, "too_many_viewers", "as many look as may; come back later");
+  }
+  if (!feed_) feed_.emplace(*state);
+  const std::string query = query_of_target(request.target)["q"];
+  auto begun = feed_->begin(query, request.last_event_id, clock_.now());
+  if (!begun) return refused(400, "bad_filter", begun.error().message);
+  each.viewer = std::move(begun->first);
+  figures_.live_rows += each.viewer->shown();
+  figures_.live_lost += each.viewer->lost();
+  if (++figures_.viewers == 1) await_round();
+  tell(each, live_header(), std::move(begun->second));
+}
+
+void HttpServer::Service::tell(Connection& each, std::string head, std::string text) {
+  each.head = std::move(head);
+  each.page = std::make_shared<const Page>(Page{200, "", std::move(text)});
+  send(each);
+}
+
+void HttpServer::Service::await_round() {
+  round_due_.expires_after(limits_.live_every);
+  round_due_.async_wait([this](error_code ec) {
+    ++round_;
+    if (!ec) tell_next();
+  });
+}
+
+// One viewer in a turn, as pages are made. Who has not taken what it was told waits for a round.
+void HttpServer::Service::tell_next() {
+  const auto next = std::find_if(connections_.begin(), connections_.end(), [this](auto& each) {
+    return each.stage() == Stages::watching && each.round != round_;
+  });
+  if (next == connections_.end()) {
+    if (figures_.viewers != 0) await_round();
+    return;
+  }
+  next->round = round_;
+  const std::uint64_t shown = next->viewer->shown();
+  const std::uint64_t lost = next->viewer->lost();
+  std::string text = feed_->next(*next->viewer, clock_.now());
+  figures_.live_rows += next->viewer->shown() - shown;
+  figures_.live_lost += next->viewer->lost() - lost;
+  if (!text.empty()) tell(*next, {}, std::move(text));
+  asio::post(context_, [this] { tell_next(); });
+}
+
+void HttpServer::Service::say_goodbye() {
+  const std::string bye = LiveFeed::bye("the relay stops");
+  for (Connection& each : connections_) {
+    if (each.stage() != Stages::watching) continue;
+    error_code ignored;
+    each.socket.non_blocking(true, ignored);
+    static_cast<void>(each.socket.write_some(asio::buffer(bye), ignored));
+  }
+  context_.stop();
 }
 
 // A socket that is closed while there is something to read takes its last answer with it.
@@ -337,6 +430,7 @@ void HttpServer::Service::on_overdue() {
       case Stages::idle: let_go(*member, LetGo::idle); break;
       case Stages::asking: let_go(*member, LetGo::slow_request); break;
       case Stages::answering: let_go(*member, LetGo::slow_answer); break;
+      case Stages::watching: let_go(*member, LetGo::slow_answer); break;
       case Stages::leaving: close(static_cast<Connection&>(*member)); break;
     }
   }
@@ -356,6 +450,8 @@ void HttpServer::Service::close(Connection& each) {
   figures_.answer_bytes = answer_bytes_ -= std::exchange(each.answer_bytes, 0);
   error_code ignored;
   each.socket.close(ignored);
+  figures_.viewers -= each.viewer ? 1 : 0;
+  if (each.stage() == Stages::watching) connections_.erase(each.self);
 }
 
 HttpServer::HttpServer(Options options, const RelayView& view)
@@ -390,6 +486,9 @@ void HttpServer::sample(Samples& samples) const {
   };
   samples.push_back({Metric::http_connections, count(figures_.connections), {}});
   samples.push_back({Metric::http_answer_bytes, count(figures_.answer_bytes), {}});
+  samples.push_back({Metric::http_viewers, count(figures_.viewers), {}});
+  samples.push_back({Metric::http_live_rows, count(figures_.live_rows), {}});
+  samples.push_back({Metric::http_live_lost, count(figures_.live_lost), {}});
   samples.push_back({Metric::http_requests, count(figures_.requests), {}});
   for (std::size_t i = 0; i < kLetGoCount; ++i) {
     samples.push_back({Metric::http_let_go,

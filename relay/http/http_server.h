@@ -31,6 +31,8 @@ class HttpServer {
     Duration idle_max = std::chrono::seconds(75);
     Duration request_max = std::chrono::seconds(5);  // from a request's first byte to its last
     Duration answer_max = std::chrono::seconds(10);  // until an answer is taken
+    std::size_t viewers_max = 64;                    // of /api/live; more are told 503
+    Duration live_every = std::chrono::milliseconds(100);  // what changes is told so often
   };
   struct Options {
     std::vector<Address> listen;
@@ -45,8 +47,9 @@ class HttpServer {
     answer_bytes,  // answer_bytes_max
     malformed,     // told so: 400
     too_large,     // header_bytes_max; told so: 431
+    viewers,       // viewers_max: not let go of, but told so: 503
   };
-  static constexpr std::size_t kLetGoCount = 7;
+  static constexpr std::size_t kLetGoCount = 8;
 
   // `view` must outlive the server.
   HttpServer(Options options, const RelayView& view);
@@ -54,7 +57,7 @@ class HttpServer {
 
   // Errors: address_in_use, io.
   [[nodiscard]] Result<void> start();
-  // Answers that are under way are cut off.
+  // Answers that are under way are cut off; viewers of /api/live are told.
   void stop();
   [[nodiscard]] const std::vector<Address>& bound() const { return bound_; }
   void sample(Samples& samples) const;
@@ -65,6 +68,9 @@ class HttpServer {
     std::atomic<std::uint64_t> connections{0};
     std::atomic<std::uint64_t> requests{0};
     std::atomic<std::uint64_t> answer_bytes{0};
+    std::atomic<std::uint64_t> viewers{0};
+    std::atomic<std::uint64_t> live_rows{0};
+    std::atomic<std::uint64_t> live_lost{0};
     std::array<std::atomic<std::uint64_t>, kLetGoCount> let_go{};
   };
   Options options_;

@@ -44,10 +44,21 @@ Result<HttpRequest> parse_request(std::string_view header) {
     return fail(ErrorCode::malformed, fmt::format("this is not HTTP/1.1: {}", ec.message()));
   }
   const auto& message = parser.get();
-  return HttpRequest{text_of(message.method_string()), text_of(message.target()),
+  return HttpRequest{text_of(message.method_string()),
+                     text_of(message.target()),
                      text_of(message[http::field::host]),
                      parser.chunked() || parser.content_length().value_or(0) > 0,
-                     parser.keep_alive()};
+                     parser.keep_alive(),
+                     text_of(message["Last-Event-ID"])};
+}
+
+std::string live_header() {
+  return "HTTP/1.1 200 OK\r\n"
+         "Content-Type: text/event-stream\r\n"
+         "X-Content-Type-Options: nosniff\r\n"
+         "X-Accel-Buffering: no\r\n"
+         "Cache-Control: no-store\r\n"
+         "Connection: close\r\n\r\n";
 }
 
 std::string header_of(const Page& page, bool keep_alive) {

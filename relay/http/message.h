@@ -17,7 +17,8 @@ struct HttpRequest {
   std::string target;  // as it came: the path, and perhaps a query
   std::string host;    // the header, or nothing
   bool has_body = false;
-  bool keep_alive = true;  // HTTP/1.1 unless it says close, HTTP/1.0 if it says keep-alive
+  bool keep_alive = true;          // HTTP/1.1 unless it says close, HTTP/1.0 if it says keep-alive
+  std::string last_event_id = {};  // the header, of who comes back to kLivePath
 };
 
 // Where the header at the front of `bytes` ends, behind its empty line; nothing if that has not
@@ -30,5 +31,7 @@ struct HttpRequest {
 
 // Status line and headers of a page. The body follows, but for HEAD.
 [[nodiscard]] std::string header_of(const Page& page, bool keep_alive);
+// Of server-sent events, which go on until the connection ends.
+[[nodiscard]] std::string live_header();
 
 }  // namespace xylem

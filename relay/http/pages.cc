@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "relay/cluster/state_reader.h"
 #include "relay/http/api.h"
 #include "relay/metrics/prometheus_text.h"
 
@@ -30,7 +31,9 @@ Json ledger_json(const Ledger& ledger) {
 }  // namespace
 
 Page metrics_page(const RelayView& view) {
-  return {200, "text/plain; version=0.0.4; charset=utf-8", prometheus_text(view.samples())};
+  std::string text = prometheus_text(view.samples());
+  if (view.state() != nullptr) text += cluster::StateReader(*view.state()).compat_text();
+  return {200, "text/plain; version=0.0.4; charset=utf-8", text};
 }
 
 Page health_page(const std::vector<Check>& checks) {
@@ -65,7 +68,10 @@ Page index_page() {
           "/metrics    every counter, as Prometheus text\n"
           "/healthz    alive? 200 or 503, with the checks\n"
           "/readyz     does data flow? 200 or 503, with the checks\n\n" +
-              api_paths() + "\n/api/taps   who receives what, with the ledger of each\n"};
+              api_paths() +
+              "\n/api/tasks, /api/task/info/{uuid}, /api/task/types, /api/workers as Flower has "
+              "them\n/api/live   tasks as they change, as server-sent events\n/api/taps   who "
+              "receives what, with the ledger of each\n"};
 }
 
 }  // namespace xylem

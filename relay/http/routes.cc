@@ -4,6 +4,8 @@
 #include <array>
 
 #include "relay/http/api.h"
+#include "relay/http/flower_api.h"
+#include "relay/http/live_feed.h"
 
 namespace xylem {
 namespace {
@@ -18,6 +20,13 @@ constexpr std::array<Route, 5> kRoutes{{
     {"/api/taps", [](View view, Target) { return taps_page(view); }, false},
 }};
 constexpr Route kApi{kApiPrefix, api_page, false, true};
+// Who asks for its head alone; the server begins the rest itself.
+constexpr Route kLive{kLivePath,
+                      [](View, Target) {
+                        return Page{200, "text/event-stream", ""};
+                      },
+                      true};
+constexpr Route kFlower{"/api/task", flower_page, false, true};
 
 // A name in Host that is not ours means a page of somebody else's whose DNS was turned to us.
 bool host_is_ours(std::string_view host, const Address& address) {
@@ -33,6 +42,8 @@ bool host_is_ours(std::string_view host, const Address& address) {
 const Route* find_route(std::string_view target) {
   const std::string_view path = target.substr(0, target.find('?'));
   if (path.starts_with(kApiPrefix)) return &kApi;
+  if (path == kLivePath) return &kLive;
+  if (is_flower_path(path)) return &kFlower;
   const auto found = std::find_if(kRoutes.begin(), kRoutes.end(),
                                   [path](const Route& route) { return route.path == path; });
   return found == kRoutes.end() ? nullptr : &*found;

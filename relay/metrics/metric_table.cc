@@ -170,6 +170,12 @@ constexpr std::array<MetricInfo, kMetricCount> kTable{{
      "Workers whose heartbeats stayed away, so that their end was concluded.", ""},
     {Metric::state_blindnesses, "xylem_state_blindnesses", gauge,
      "Times of which the state knows that it missed something; the latest 64 are kept.", ""},
+    {Metric::compat_series, "xylem_compat_series", gauge,
+     "Series that are shown by other programs' names (metrics.compat).", ""},
+    {Metric::compat_folded, "xylem_compat_folded_values_total", counter,
+     "Values of theirs that had no room for a series of their own, and count as \"(other)\".", ""},
+    {Metric::compat_forgotten, "xylem_compat_forgotten_tasks_total", counter,
+     "Tasks that these metrics no longer knew, for want of room for so many.", ""},
     {Metric::upstream_connected, "xylem_upstream_connected", gauge,
      "1 while a relay upstream takes events, else 0.", "upstream"},
     {Metric::upstream_connections, "xylem_upstream_connections_total", counter,
@@ -218,6 +224,11 @@ constexpr std::array<MetricInfo, kMetricCount> kTable{{
      ""},
     {Metric::http_answer_bytes, "xylem_http_answer_bytes", gauge,
      "Bytes of answers on the HTTP endpoint that are not taken yet.", ""},
+    {Metric::http_viewers, "xylem_http_live_viewers", gauge, "Who looks at /api/live.", ""},
+    {Metric::http_live_rows, "xylem_http_live_rows_total", counter,
+     "Tasks that they were shown, each as often as it was.", ""},
+    {Metric::http_live_lost, "xylem_http_live_lost_changes_total", counter,
+     "Changes that they missed, because they had read too slowly, or came back too late.", ""},
     {Metric::http_requests, "xylem_http_requests_total", counter,
      "Requests that came whole to the HTTP endpoint.", ""},
     {Metric::http_let_go, "xylem_http_let_go_total", counter,
@@ -264,6 +275,8 @@ std::string documented_metrics() {
       "left,\n"
       "and goes on if one comes back. Of each sink 64 names are shown; those beyond share "
       "`(others)`.\n\n"
+      "With `metrics.compat` the metrics of Flower and of celery-exporter follow, by their own "
+      "names;\n[cluster.md](cluster.md) has them.\n\n"
       "| name | type | labels | meaning |\n|---|---|---|---|\n";
   for (const MetricInfo& info : kTable) {
     page +=

@@ -257,6 +257,8 @@ std::vector<Problem> idle_options(const Config& config) {
       {"amqp_source.", source, "amqp_source.exchange"},
       {"amqp_sink.", sink, "amqp_sink.exchange or amqp_sink.queue"},
       {"state.", config.state.enabled, "state.enabled"},
+      {"metrics.", config.state.enabled, "state.enabled"},
+      {"metrics.compat_", !config.state.compat.programs.empty(), "metrics.compat"},
       {"ipc.", listens_on_ipc(config), "an ipc:// address to listen on"}};
   const Config defaults;
   std::vector<Problem> notes;

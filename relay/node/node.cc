@@ -215,7 +215,7 @@ Result<void> Node::add_amqp() {
 void Node::add_state() {
   if (!config_.state.enabled) return;
   cluster::StateAgent::Options options = config_.state;
-  options.state.seed = random_seed();
+  options.state.seed = options.compat.seed = random_seed();
   state_.emplace(options, state_edge_, clock_, [this] {
     return amqp_source_ != nullptr && !amqp_source_->link().trouble().empty();
   });

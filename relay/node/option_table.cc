@@ -303,6 +303,27 @@ void add_state(std::vector<OptionRow>& rows) {
             [](Config & c) -> auto& { return c.state.tap.bytes_max; }, {1 << 20, 64 * kGiB}));
 }
 
+void add_metrics(std::vector<OptionRow>& rows) {
+  rows.push_back(texts(
+      "metrics.compat", "list of \"flower\" and \"celery-exporter\"",
+      "Whose metrics /metrics shows as well, by their own names, for boards that ask for them.",
+      [](Config & c) -> auto& { return c.state.compat.programs; }, cluster::check_programs));
+  rows.push_back(choice(
+      "metrics.compat_hostname", "\"theirs\", \"full\", \"host\" or \"generic\"",
+      "The label of theirs for a host: as each has it, celery@web-1, web-1, or generic for tasks.",
+      kFixed, [](Config & c) -> auto& { return c.state.compat.hostname; },
+      cluster::parse_hostname_label, [](cluster::HostnameLabel label) { return name_of(label); }));
+  rows.push_back(count("metrics.compat_series_max",
+                       "Series of theirs, of all together; what comes then counts as \"(other)\".",
+                       false, [](Config & c) -> auto& { return c.state.compat.series_max; },
+                       {100, 200'000}));
+  rows.push_back(count("metrics.compat_tasks_max",
+                       "Tasks whose name, queue and times are known for each of them; the first "
+                       "to come makes room.",
+                       false, [](Config & c) -> auto& { return c.state.compat.tasks_max; },
+                       {100, 1'000'000}));
+}
+
 void add_the_rest(std::vector<OptionRow>& rows) {
   rows.push_back(addresses(
       "http.listen", "Metrics, health and API for people and probes.",
@@ -334,7 +355,7 @@ void add_the_rest(std::vector<OptionRow>& rows) {
 std::vector<OptionRow> make_table() {
   std::vector<OptionRow> rows;
   for (const auto add : {add_push, add_acked, add_publish, add_stream, add_spool, add_upstream,
-                         add_bridge_options, add_state, add_the_rest})
+                         add_bridge_options, add_state, add_metrics, add_the_rest})
     add(rows);
   return rows;
 }

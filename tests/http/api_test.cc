@@ -9,25 +9,14 @@
 
 #include "relay/cluster/state_reader.h"
 #include "tests/cluster/life_stories.h"
+#include "tests/http/state_view.h"
 
 namespace xylem {
 namespace {
 
 using Json = nlohmann::json;
+using testing::StateView;
 constexpr std::int64_t kNowUs = 1'000'000'000;
-
-class View final : public RelayView {
- public:
-  explicit View(const cluster::SharedState* state) : state_(state) {}
-  Samples samples() const override { return {}; }
-  std::vector<Check> liveness() const override { return {}; }
-  std::vector<Check> readiness() const override { return {}; }
-  std::vector<TapBoard::Row> taps() const override { return {}; }
-  const cluster::SharedState* state() const override { return state_; }
-
- private:
-  const cluster::SharedState* state_;
-};
 
 class Api : public ::testing::Test {
  protected:
@@ -36,7 +25,7 @@ class Api : public ::testing::Test {
     shared_.now_us = std::max(kNowUs, arrived_us);
     ++shared_.as_of;
   }
-  Page get(const std::string& path) { return api_page(View(&shared_), "/api/v1/" + path); }
+  Page get(const std::string& path) { return api_page(StateView(&shared_), "/api/v1/" + path); }
   Json json(const std::string& path) {
     const Page page = get(path);
     EXPECT_EQ(page.status, 200) << page.body;
@@ -178,14 +167,14 @@ TEST_F(Api, SaysWhatIsWrong) {
   EXPECT_EQ(problem("workers/none", 404), "no_such_worker");
   EXPECT_EQ(problem("nothing", 404), "no_such_path");
   EXPECT_EQ(problem("tasks/", 404), "no_such_path");
-  const Page page = api_page(View(nullptr), "/api/v1/tasks");
+  const Page page = api_page(StateView(nullptr), "/api/v1/tasks");
   EXPECT_EQ(page.status, 503);
 }
 
 TEST_F(Api, AnswersEveryExampleAndDescribesEveryPath) {
   EXPECT_GE(api_examples().size(), 8u);
   for (const std::string& example : api_examples()) {
-    EXPECT_EQ(api_page(View(&shared_), example).status, 200) << example;
+    EXPECT_EQ(api_page(StateView(&shared_), example).status, 200) << example;
   }
   const Json paths = json("openapi.json")["paths"];
   EXPECT_EQ(paths.size(), 10u);

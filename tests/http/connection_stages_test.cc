@@ -17,7 +17,7 @@ class ConnectionStagesTest : public ::testing::Test {
     stages.admit(member, kStart + at);
     if (stage != Stages::idle) stages.enter(member, stage, kStart + at);
   }
-  Stages stages{{75s, 5s, 10s, 1s}};
+  Stages stages{{75s, 5s, 10s, 60s, 1s}};
   Stages::Member first, second, third, fourth;
 };
 
@@ -37,6 +37,8 @@ TEST_F(ConnectionStagesTest, HaveAPatienceEach) {
   EXPECT_EQ(stages.overdue(kStart + 6s), &second);
   stages.enter(second, Stages::answering, kStart + 6s);
   EXPECT_EQ(stages.deadline(), kStart + 16s);
+  stages.enter(second, Stages::watching, kStart + 7s);
+  EXPECT_EQ(stages.deadline(), kStart + 67s);
   stages.enter(second, Stages::leaving, kStart + 7s);
   EXPECT_EQ(stages.deadline(), kStart + 8s);
   stages.enter(second, Stages::idle, kStart + 8s);

@@ -13,7 +13,8 @@ int status_of(const HttpRequest& request, const Address& address = loopback()) {
 }
 
 TEST(Routes, AreFoundByTheirPathWhateverTheQuery) {
-  for (const char* path : {"/", "/healthz", "/readyz", "/metrics", "/api/taps"}) {
+  for (const char* path : {"/", "/healthz", "/readyz", "/metrics", "/api/taps", "/api/tasks",
+                           "/api/live", "/api/task/info/x", "/api/workers"}) {
     ASSERT_NE(find_route(path), nullptr) << path;
     EXPECT_EQ(find_route(std::string(path) + "?a=b"), find_route(path));
   }
