@@ -116,8 +116,8 @@ TEST_F(AckedLinkTest, SaysHelloAgainToARelayThatMissesWhatItWillNeverSend) {
   const auto answers = [&](const Control& control) {
     Frame identity(peer.text());
     Frame frame(write_control(control));
-    const bool sent = relay.send(identity, true) == SendOutcome::sent &&
-                      relay.send(frame) == SendOutcome::sent;
+    const bool sent =
+        relay.send(identity, true) == SendOutcome::sent && relay.send(frame) == SendOutcome::sent;
     relay.flush();
     return sent;
   };
