@@ -40,7 +40,7 @@ class Lives {
     return !fields_.empty();
   }
   [[nodiscard]] std::size_t size() const { return 3 * tasks_; }
-  [[nodiscard]] const std::vector<EventFields>& fields() const { return fields_; }
+  [[nodiscard]] const std::vector<EventView>& fields() const { return fields_; }
   [[nodiscard]] std::string_view body(std::size_t n) const {
     return {text_.data() + ends_[n], ends_[n + 1] - ends_[n] - Slab::kSlack};
   }
@@ -74,7 +74,7 @@ class Lives {
   std::size_t made_ = 0;
   std::string text_;
   std::vector<std::size_t> ends_;
-  std::vector<EventFields> fields_;
+  std::vector<EventView> fields_;
 };
 
 State::Options options_for(std::size_t tasks) {
@@ -108,7 +108,7 @@ void run(benchmark::State& bench, std::size_t lives_of, std::size_t room, Work w
 }
 
 void apply_all(State& state, const Lives& lives) {
-  for (const EventFields& fields : lives.fields()) state.apply(fields, kNowUs);
+  for (const EventView& fields : lives.fields()) state.apply(fields, kNowUs);
 }
 
 void state_alone(benchmark::State& bench) {
@@ -123,7 +123,7 @@ BENCHMARK(state_alone)
 
 void state_from_json(benchmark::State& bench) {
   const auto tasks = static_cast<std::size_t>(bench.range(0));
-  EventFields fields;
+  EventView fields;
   run(bench, tasks, tasks, [&](State& state, const Lives& lives) {
     for (std::size_t n = 0; n < lives.fields().size(); ++n) {
       if (!fields.open(lives.body(n))) std::abort();

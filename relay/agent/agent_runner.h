@@ -24,10 +24,11 @@ namespace xylem {
 // (the node's); doorbell().ring() from every thread.
 class AgentRunner {
  public:
+  static constexpr Duration kSleepMax = std::chrono::milliseconds(100);
   // The agents must outlive the runner. `sleep_max` bounds a sleep as a safety net: work that only
   // shows when it runs out is counted as a missed wake-up, which is a bug.
   AgentRunner(std::string name, std::vector<Agent*> agents, const Clock& clock,
-              Duration sleep_max = std::chrono::milliseconds(100));
+              Duration sleep_max = kSleepMax);
   ~AgentRunner();
   AgentRunner(const AgentRunner&) = delete;
   AgentRunner& operator=(const AgentRunner&) = delete;

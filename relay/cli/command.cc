@@ -52,6 +52,15 @@ Result<Address> endpoint(const std::string& given, const char* variable, const c
   return *address;
 }
 
+Result<Address> http_relay(const std::string& given) {
+  XYLEM_TRY(Address relay, Address::parse(given));
+  if (relay.scheme() != Address::Scheme::http) {
+    return fail(ErrorCode::bad_address,
+                fmt::format("address '{}' is not an http:// address", printable(given)));
+  }
+  return relay;
+}
+
 std::string file_is_named(const std::string& given) {
   return given.empty() ? "needs the name of a file, not ''" : "";
 }

@@ -34,6 +34,7 @@ void add_control(CLI::App& app, Run& run);
 void add_spool(CLI::App& app, Run& run);
 void add_probe(CLI::App& app, Run& run);
 void add_bench(CLI::App& app, Run& run);
+void add_top(CLI::App& app, Run& run);
 
 // What a command that cannot go on says: "xylem: ..." and a newline.
 [[nodiscard]] std::string failure_text(std::string_view sentence);
@@ -45,6 +46,10 @@ int misused(std::string_view sentence);
 // nobody can connect to.
 [[nodiscard]] Result<Address> endpoint(const std::string& given, const char* variable,
                                        const char* fallback);
+
+// The relay's HTTP endpoint, for what asks its API. Errors: bad_address.
+inline constexpr const char* kHttpRelay = "http://127.0.0.1:7680";
+[[nodiscard]] Result<Address> http_relay(const std::string& given);
 
 // For an option that names a file: -c '' is a variable that was not set, not "no file".
 [[nodiscard]] std::string file_is_named(const std::string& given);

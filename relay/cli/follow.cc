@@ -118,7 +118,7 @@ class Selection {
 
  private:
   Filter filter_;
-  EventFields fields_;
+  EventView fields_;
   TaskMemory memory_;
 };
 

@@ -47,7 +47,7 @@ int main(int argc, char** argv) {
       "configuration.\n`xylem COMMAND --help` says more.");
   Run run;
   for (const auto add : {add_serve, add_emit, add_dump, add_record, add_replay, add_route,
-                         add_check, add_control, add_spool, add_probe, add_bench}) {
+                         add_check, add_control, add_spool, add_probe, add_top, add_bench}) {
     add(app, run);
   }
   try {

@@ -13,7 +13,7 @@ namespace xylem::cli {
 namespace {
 
 struct ProbeOptions {
-  std::string connect = "http://127.0.0.1:7680";
+  std::string connect = kHttpRelay;
   std::string hostname;
   bool nagios = false;
 };
@@ -38,28 +38,8 @@ int tell(const Verdict& verdict, const ProbeOptions& options, const std::string&
   return exit_code(verdict, options.nagios);
 }
 
-Result<Address> relay_of(const ProbeOptions& options) {
-  XYLEM_TRY(Address relay, Address::parse(options.connect));
-  if (relay.scheme() != Address::Scheme::http) {
-    return fail(ErrorCode::bad_address,
-                fmt::format("address '{}' is not an http:// address", printable(options.connect)));
-  }
-  return relay;
-}
-
-// A path's part: what could end it, or begin a query, is escaped.
-std::string escaped(std::string_view text) {
-  std::string path;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.';
-    path += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return path;
-}
-
 Verdict worker_verdict(const Address& relay, const std::string& hostname) {
-  const auto body = http_get(relay, "/api/v1/workers/" + escaped(hostname));
+  const auto body = http_get(relay, "/api/v1/workers/" + path_part(hostname));
   if (!body) return {"unknown", body.error().message};
   const auto worker = nlohmann::json::parse(*body, nullptr, false);
   const auto found = worker.is_object() ? worker.find("verdict") : worker.end();
@@ -68,13 +48,13 @@ Verdict worker_verdict(const Address& relay, const std::string& hostname) {
 }
 
 int probe_worker(const ProbeOptions& options) {
-  const auto relay = relay_of(options);
+  const auto relay = http_relay(options.connect);
   if (!relay) return misused(relay.error().message);
   return tell(worker_verdict(*relay, options.hostname), options, options.hostname);
 }
 
 int probe_relay(const ProbeOptions& options) {
-  const auto relay = relay_of(options);
+  const auto relay = http_relay(options.connect);
   if (!relay) return misused(relay.error().message);
   const auto body = http_get(*relay, "/readyz");
   return tell(body ? Verdict{"alive", ""} : Verdict{"dead", body.error().message}, options,
@@ -83,7 +63,7 @@ int probe_relay(const ProbeOptions& options) {
 
 void add_options(CLI::App& command, ProbeOptions& options) {
   command.add_option("--connect", options.connect,
-                     "The relay's HTTP endpoint (default: http://127.0.0.1:7680)");
+                     fmt::format("The relay's HTTP endpoint (default: {})", kHttpRelay));
   command.add_flag("--nagios", options.nagios,
                    "Exit codes of Nagios: 0 alive, 1 late, 2 dead, 3 unknown");
 }

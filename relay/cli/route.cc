@@ -144,7 +144,7 @@ void explain_filter(const RouteOptions& options, std::string body) {
   if (options.filter.empty()) return;
   const std::size_t bytes = body.size();
   body.resize(bytes + Slab::kSlack);
-  EventFields fields;
+  EventView fields;
   static_cast<void>(fields.open(std::string_view(body).substr(0, bytes)));
   const EventSubject subject(fields);
   const auto filter = Filter::parse(options.filter);

@@ -19,7 +19,7 @@
 namespace xylem::cli {
 namespace {
 
-constexpr Duration kSignalWait = std::chrono::seconds(1);
+constexpr Duration kSignalWait = std::chrono::hours(1);  // nothing else wakes this thread
 // How long the last lines may take to be read.
 constexpr Duration kLastWordsMax = std::chrono::seconds(1);
 

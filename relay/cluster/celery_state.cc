@@ -39,7 +39,7 @@ std::string state_json(std::string_view subject) {
 bool is_number_or_null(std::string_view json) { return json == "null" || json_number(json); }
 double number_or_zero(std::string_view json) { return json_number(json).value_or(0); }
 
-void set_all(CeleryState::Fields& fields, const EventFields& event) {
+void set_all(CeleryState::Fields& fields, const EventView& event) {
   for (std::size_t i = 0; i < kEventFieldCount; ++i) {
     const auto field = static_cast<EventField>(i);
     if (event.has(field)) fields[i] = std::string(event.json(field));
@@ -112,7 +112,7 @@ CeleryState::CeleryState(const Options& options) : options_(options) {
   workers_.limit = options.workers_max;
 }
 
-bool CeleryState::apply(const EventFields& event) {
+bool CeleryState::apply(const EventView& event) {
   ++event_count_;
   std::string scratch;
   const std::string_view type_json = event.json(EventField::type);
@@ -147,7 +147,7 @@ std::shared_ptr<CeleryState::Worker> CeleryState::worker_of(const std::string& h
   return worker;
 }
 
-void CeleryState::apply_worker(const EventFields& event, std::string_view subject) {
+void CeleryState::apply_worker(const EventView& event, std::string_view subject) {
   const std::string hostname(event.json(EventField::hostname));
   const bool is_offline = subject == "offline";
   // One that is not known is not kept either.
@@ -172,7 +172,7 @@ void CeleryState::beat(Worker& worker, double timestamp, double local_received) 
   }
 }
 
-bool CeleryState::apply_task(const EventFields& event, std::string_view subject) {
+bool CeleryState::apply_task(const EventView& event, std::string_view subject) {
   const std::string_view clock = event.json(EventField::clock);
   if (!event.has(EventField::uuid) || !is_number_or_null(clock)) return false;
   const std::string uuid(event.json(EventField::uuid));
@@ -223,7 +223,7 @@ void CeleryState::add_to_heap(HeapEntry entry) {
   }
 }
 
-void CeleryState::merge(Task& task, const EventFields& event, std::string_view subject) {
+void CeleryState::merge(Task& task, const EventView& event, std::string_view subject) {
   const Kind kind = kind_of(subject);
   const std::string state = state_json(subject);
   const std::string timestamp(event.json(EventField::timestamp));

@@ -14,7 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "relay/codec/event_fields.h"
+#include "relay/codec/event_view.h"
 
 namespace xylem::cluster {
 
@@ -52,7 +52,7 @@ class CeleryState {
   explicit CeleryState(const Options& options);
 
   // False for what Python would raise for.
-  bool apply(const EventFields& event);
+  bool apply(const EventView& event);
 
   [[nodiscard]] std::uint64_t event_count() const { return event_count_; }
   [[nodiscard]] std::uint64_t task_count() const { return task_count_; }
@@ -88,12 +88,12 @@ class CeleryState {
   };
   [[nodiscard]] static bool less(const HeapEntry& a, const HeapEntry& b);
 
-  void apply_worker(const EventFields& event, std::string_view subject);
-  bool apply_task(const EventFields& event, std::string_view subject);
+  void apply_worker(const EventView& event, std::string_view subject);
+  bool apply_task(const EventView& event, std::string_view subject);
   [[nodiscard]] std::shared_ptr<Worker> worker_of(const std::string& hostname);
   static void beat(Worker& worker, double timestamp, double local_received);
   void add_to_heap(HeapEntry entry);
-  static void merge(Task& task, const EventFields& event, std::string_view subject);
+  static void merge(Task& task, const EventView& event, std::string_view subject);
   void add_to_indexes(const std::shared_ptr<Task>& task, bool created, const std::string& host);
   void resolve_family(const std::shared_ptr<Task>& task);
 

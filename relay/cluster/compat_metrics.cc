@@ -19,7 +19,7 @@ CompatMetrics::CompatMetrics(const Options& options) : budget_{options.series_ma
   }
 }
 
-void CompatMetrics::count(const EventFields& fields, std::int64_t arrived_us, bool is_past) {
+void CompatMetrics::count(const EventView& fields, std::int64_t arrived_us, bool is_past) {
   if (!is_on()) return;
   CountedEvent event;
   event.type = json_text(fields.json(EventField::type), type_);

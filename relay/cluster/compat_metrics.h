@@ -40,7 +40,7 @@ class CompatMetrics {
   [[nodiscard]] bool is_on() const { return flower_ || exporter_; }
   // An event, opened. What Celery's State would raise for is passed over. `is_past`: of a
   // recording, so that it gives no sign of life.
-  void count(const EventFields& fields, std::int64_t arrived_us, bool is_past);
+  void count(const EventView& fields, std::int64_t arrived_us, bool is_past);
   void pass_time(const Silence& silence);
   [[nodiscard]] Counters counters() const;
   // In the order in which they are shown.

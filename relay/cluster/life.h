@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "relay/cluster/names.h"
-#include "relay/codec/event_fields.h"
+#include "relay/codec/event_view.h"
 
 namespace xylem::cluster {
 

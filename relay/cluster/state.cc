@@ -11,8 +11,6 @@
 namespace xylem::cluster {
 namespace {
 
-constexpr std::uint32_t kUnfinished = 2;
-constexpr std::uint32_t kFinished = 1;
 constexpr double kFarAheadUs = 86'400e6;
 constexpr double kStuckRuns = 10;
 constexpr std::int64_t kStuckUs = 60'000'000;
@@ -103,7 +101,7 @@ State::State(const Options& options)
   }
 }
 
-void State::apply(const EventFields& fields, std::int64_t arrived_us, bool is_past) {
+void State::apply(const EventView& fields, std::int64_t arrived_us, bool is_past) {
   ++counters_.events;
   changed_ = kNoTask;
   const std::string_view type_json = fields.json(EventField::type);
@@ -133,7 +131,7 @@ void State::apply(const EventFields& fields, std::int64_t arrived_us, bool is_pa
                   : apply_worker(fields, subject, sign, is_past);
 }
 
-void State::apply_worker(const EventFields& fields, std::string_view subject,
+void State::apply_worker(const EventView& fields, std::string_view subject,
                          const WorkerTable::Sign& sign, bool is_past) {
   if (!sign.hostname) return refuse(StateRefusal::no_hostname);
   ++counters_.worker_events;
@@ -144,7 +142,7 @@ void State::apply_worker(const EventFields& fields, std::string_view subject,
   }
 }
 
-void State::apply_task(const EventFields& fields, std::string_view subject,
+void State::apply_task(const EventView& fields, std::string_view subject,
                        const WorkerTable::Sign& sign, bool is_past) {
   std::string uuid_scratch;
   const std::string_view uuid = json_text(fields.json(EventField::uuid), uuid_scratch);
@@ -180,7 +178,7 @@ void State::apply_task(const EventFields& fields, std::string_view subject,
   make_room(number);
 }
 
-Sighting* State::sighting_of(const EventFields& fields, std::string_view subject,
+Sighting* State::sighting_of(const EventView& fields, std::string_view subject,
                              const WorkerTable::Sign& sign) {
   const Kind kind = kind_of(subject);
   std::array<std::string_view, kKept.size()> values;
@@ -237,7 +235,8 @@ void State::summarise(TaskNumber number, bool with_names) {
   task.kind = now.kind;
   // A new event, whoever sent it, says that somebody works on it.
   task.orphaned = false;
-  tasks_.move(number, TaskList::age, is_final(now.kind) ? kFinished : kUnfinished);
+  const bool has_finished = is_final(now.kind);
+  tasks_.move_to_front(number, TaskList::age, has_finished ? kFinishedTasks : kUnfinishedTasks);
   std::string text;
   if (now.kind == Kind::custom) {
     text = json_text(now.value(EventField::state), scratch_);
@@ -338,14 +337,14 @@ void State::count_failure(const Task& task, const Life& life, Kind kind, std::in
                  kind == Kind::retried});
 }
 
-// Finished before running, the oldest first; never the one that just came.
+// Finished before running, what changed longest ago first; never the one that just came.
 void State::make_room(TaskNumber newcomer) {
   for (;;) {
     const bool too_many = tasks_.size() > options_.tasks_max;
     if (!too_many && tasks_.bytes() <= options_.bytes_max) return;
-    TaskNumber leaver = tasks_.ends(TaskList::age, kFinished).oldest;
+    TaskNumber leaver = tasks_.ends(TaskList::age, kFinishedTasks).oldest;
     const bool is_finished = leaver != kNoTask && leaver != newcomer;
-    if (!is_finished) leaver = tasks_.ends(TaskList::age, kUnfinished).oldest;
+    if (!is_finished) leaver = tasks_.ends(TaskList::age, kUnfinishedTasks).oldest;
     if (leaver == kNoTask || leaver == newcomer) return;
     const auto why = static_cast<std::size_t>(too_many ? 0 : 2) + (is_finished ? 0U : 1U);
     ++counters_.evicted[why];

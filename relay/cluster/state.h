@@ -12,7 +12,7 @@
 #include "relay/cluster/tallies.h"
 #include "relay/cluster/task_store.h"
 #include "relay/cluster/worker_table.h"
-#include "relay/codec/event_fields.h"
+#include "relay/codec/event_view.h"
 
 namespace xylem::cluster {
 
@@ -41,7 +41,8 @@ inline constexpr std::size_t kEvictions = 4;
 
 // What every worker and task is doing, by the rules of docs/cluster.md ("logical"): whatever order
 // the same events arrive in, each task's record is the same. Pure: no thread, no clock, no I/O.
-// Bounded: finished tasks leave before running ones, the oldest first. One owner thread.
+// Bounded: finished tasks leave before running ones, those first that changed longest ago. One
+// owner thread.
 class State {
  public:
   static constexpr std::size_t kUuidBytesMax = 255;  // Celery's result backends take as many
@@ -74,7 +75,7 @@ class State {
 
   // Opened fields of one event, and when it arrived. `is_past`: of a recording, so that it tells
   // of tasks but gives no sign of life.
-  void apply(const EventFields& fields, std::int64_t arrived_us, bool is_past = false);
+  void apply(const EventView& fields, std::int64_t arrived_us, bool is_past = false);
   // Between these times something is missing.
   void note_blindness(const Blindness& blindness);
   // What only time brings: workers that have been silent for too long, and their tasks. Cost: one
@@ -104,11 +105,11 @@ class State {
   [[nodiscard]] std::size_t bytes() const;
 
  private:
-  void apply_task(const EventFields& fields, std::string_view subject,
-                  const WorkerTable::Sign& sign, bool is_past);
-  void apply_worker(const EventFields& fields, std::string_view subject,
+  void apply_task(const EventView& fields, std::string_view subject, const WorkerTable::Sign& sign,
+                  bool is_past);
+  void apply_worker(const EventView& fields, std::string_view subject,
                     const WorkerTable::Sign& sign, bool is_past);
-  [[nodiscard]] Sighting* sighting_of(const EventFields& fields, std::string_view subject,
+  [[nodiscard]] Sighting* sighting_of(const EventView& fields, std::string_view subject,
                                       const WorkerTable::Sign& sign);
   // Names alone change nothing but by who brings some; see Task::is_odd.
   void summarise(TaskNumber number, bool with_names);

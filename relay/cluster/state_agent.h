@@ -67,7 +67,6 @@ class StateAgent final : public Agent {
   void sample(Samples& samples, std::int64_t now_us) const;
 
  private:
-  static constexpr std::size_t kVerdicts = 4;
   struct Shown {
     State::Counters counters;
     CompatMetrics::Counters compat;
@@ -90,7 +89,7 @@ class StateAgent final : public Agent {
   std::function<bool()> is_cut_off_;
   Tap tap_;
   SharedState shared_;
-  EventFields fields_;
+  EventView fields_;
   BatchRef current_;             // its events are JSON
   std::size_t next_entry_ = 0;   // of it
   std::int64_t applied_us_ = 0;  // when the relay took in what was applied last

@@ -1,8 +1,10 @@
 #include "relay/cluster/state_reader.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "relay/cluster/task_subject.h"
+#include "relay/cluster/task_walk.h"
 
 namespace xylem::cluster {
 namespace {
@@ -25,7 +27,28 @@ std::optional<std::int64_t> time_of(const Sighting* sighting) {
   return sighting == nullptr ? std::nullopt : std::optional(sighting->timestamp_us);
 }
 
+double seconds_between(std::int64_t from_us, std::int64_t to_us) {
+  return static_cast<double>(std::max<std::int64_t>(0, clipped_difference(to_us, from_us))) / 1e6;
+}
+
+std::optional<double> elapsed_of(const Life& life, std::int64_t now_us) {
+  const Sighting& now = *life.current()->sighting;
+  if (now.kind == Kind::succeeded) {
+    const auto runtime = json_number(life.value(EventField::runtime));
+    if (runtime && *runtime >= 0) return runtime;
+  }
+  const Placed* const started = life.last_of_attempt(Kind::started);
+  if (started == nullptr) return std::nullopt;
+  if (!ends_attempt(now.kind)) return seconds_between(started->sighting->arrived_us, now_us);
+  return seconds_between(started->sighting->timestamp_us, now.timestamp_us);
+}
+
 }  // namespace
+
+std::string_view name_of(TaskOrder order) {
+  constexpr std::array<std::string_view, kTaskOrders> kNames{"place", "changed", "elapsed"};
+  return kNames[static_cast<std::size_t>(order)];
+}
 
 TaskRow StateReader::row_of(TaskNumber number) const {
   const State& state = shared_.state;
@@ -39,6 +62,7 @@ TaskRow StateReader::row_of(TaskNumber number) const {
   row.queue = state.queues().text(task.group(TaskList::queue));
   row.attempts = life.attempts();
   row.changed_us = task.changed_us;
+  row.elapsed = elapsed_of(life, shared_.now_us);
   row.orphaned = task.orphaned;
   row.stuck = state.is_stuck(task, shared_.now_us);
   for (const EventField field : kValues) {
@@ -58,7 +82,16 @@ TaskRow StateReader::row_of(TaskNumber number) const {
   return row;
 }
 
+bool StateReader::takes(const TaskQuery& query, TaskNumber number) const {
+  return query.filter.matches_all() ||
+         query.filter.matches(TaskSubject(shared_.state, number), shared_.now_us);
+}
+
 TaskPage StateReader::tasks(const TaskQuery& query) const {
+  return query.order == TaskOrder::place ? tasks_in_place(query) : tasks_in_order(query);
+}
+
+TaskPage StateReader::tasks_in_place(const TaskQuery& query) const {
   TaskPage page;
   const std::size_t limit = std::min(query.limit, kRowsMax);
   TaskNumber number = query.cursor;
@@ -75,13 +108,85 @@ TaskPage StateReader::tasks(const TaskQuery& query) const {
         return page;
       }
       ++page.searched;
-      if (query.filter.matches_all() ||
-          query.filter.matches(TaskSubject(shared_.state, number), shared_.now_us)) {
+      if (takes(query, number)) {
         page.rows.push_back(row_of(number));
         looked += 16;  // copying takes longer than looking
       }
     }
   }
+}
+
+// A task that is to be shown, if it is still there then.
+struct StateReader::Found {
+  double rank = 0;  // what is greater comes first
+  TaskNumber number = kNoTask;
+  std::uint64_t hash = 0;
+  friend bool operator>(const Found& a, const Found& b) {
+    return a.rank != b.rank ? a.rank > b.rank : a.number > b.number;
+  }
+};
+
+std::vector<StateReader::Found> StateReader::first_of(const TaskQuery& query,
+                                                      TaskPage& page) const {
+  const std::size_t limit = std::min(query.limit, kRowsMax);
+  std::vector<Found> best;  // a heap, the last of them on top
+  TaskWalk walk;
+  std::int64_t given_us = INT64_MAX;
+  for (bool is_first = true;; is_first = false) {
+    const std::lock_guard lock(shared_.mutex);
+    const TaskStore& tasks = shared_.state.tasks();
+    if (is_first) page.as_of = shared_.as_of;
+    walk.resume(tasks);
+    for (std::size_t looked = 0; looked < kSlice; ++looked) {
+      const TaskNumber number = walk.next(tasks);
+      const bool is_full = query.order == TaskOrder::changed && best.size() == limit;
+      if (number == kNoTask || page.searched == kSearchMax || is_full) return best;
+      ++page.searched;
+      const Task& task = tasks.at(number);
+      if (task.changed_us > given_us) continue;
+      given_us = task.changed_us;
+      const auto rank = query.order == TaskOrder::changed
+                            ? std::optional(static_cast<double>(task.changed_us))
+                            : elapsed_of(Life(task.newest), shared_.now_us);
+      if (!rank || (best.size() == limit && *rank <= best.front().rank)) continue;
+      if (!takes(query, number)) continue;
+      best.push_back({*rank, number, task.hash});
+      std::push_heap(best.begin(), best.end(), std::greater<>());
+      if (best.size() <= limit) continue;
+      std::pop_heap(best.begin(), best.end(), std::greater<>());
+      best.pop_back();
+    }
+  }
+}
+
+TaskPage StateReader::tasks_in_order(const TaskQuery& query) const {
+  TaskPage page;
+  std::vector<Found> found = first_of(query, page);
+  std::sort(found.begin(), found.end(), std::greater<>());
+  const auto same = [](const Found& a, const Found& b) { return a.number == b.number; };
+  found.erase(std::unique(found.begin(), found.end(), same), found.end());
+  for (std::size_t next = 0; next < found.size();) {
+    const std::lock_guard lock(shared_.mutex);
+    const TaskStore& tasks = shared_.state.tasks();
+    for (std::size_t copied = 0; copied < kSlice / 16 && next < found.size(); ++copied, ++next) {
+      const Task& task = tasks.at(found[next].number);
+      if (task.in_use && task.hash == found[next].hash) {
+        page.rows.push_back(row_of(found[next].number));
+      }
+    }
+  }
+  return page;
+}
+
+TaskRow::Relative StateReader::relative(std::string_view relation, std::string_view uuid) const {
+  const State& state = shared_.state;
+  TaskRow::Relative relative{std::string(relation), std::string(uuid), "", ""};
+  if (const TaskNumber number = state.tasks().find(uuid); number != kNoTask) {
+    const Task& task = state.tasks().at(number);
+    relative.name = state.names().text(task.group(TaskList::name));
+    relative.state = state.states().text(task.group(TaskList::state));
+  }
+  return relative;
 }
 
 std::optional<TaskRow> StateReader::task(std::string_view uuid) const {
@@ -90,10 +195,18 @@ std::optional<TaskRow> StateReader::task(std::string_view uuid) const {
   const TaskNumber number = tasks.find(uuid);
   if (number == kNoTask) return std::nullopt;
   TaskRow row = row_of(number);
+  const Life life(tasks.at(number).newest);
+  std::string scratch;
+  for (const auto& [relation, field] :
+       {std::pair("root", EventField::root_id), std::pair("parent", EventField::parent_id)}) {
+    const std::string_view other = json_text(life.value(field), scratch);
+    if (!other.empty() && other != uuid) row.family.push_back(relative(relation, other));
+  }
   TaskNumber child = tasks.first_of_family(TaskList::parent, uuid);
   for (; child != kNoTask && row.children.size() < kFamilyMax;
        child = tasks.older(child, TaskList::parent)) {
     row.children.emplace_back(tasks.at(child).uuid());
+    row.family.push_back(relative("child", row.children.back()));
   }
   return row;
 }
@@ -180,9 +293,15 @@ std::string StateReader::compat_text() const {
 StateStatus StateReader::status() const {
   const std::lock_guard lock(shared_.mutex);
   const State& state = shared_.state;
-  return {state.tasks().size(), state.workers().all().size(), state.bytes(),
-          shared_.now_us,       shared_.known_since_us,       shared_.as_of,
-          state.counters()};
+  StateStatus status{
+      state.tasks().size(), 0,  state.bytes(),   shared_.now_us, shared_.known_since_us,
+      shared_.as_of,        {}, state.counters()};
+  for (const Worker& worker : state.workers().all()) {
+    if (!worker.hostname) continue;
+    ++status.workers;
+    ++status.verdicts[static_cast<std::size_t>(state.verdict(worker, shared_.now_us))];
+  }
+  return status;
 }
 
 }  // namespace xylem::cluster

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,6 +34,9 @@ struct TaskRow {
   std::string queue;
   std::uint32_t attempts = 0;
   std::int64_t changed_us = 0;
+  // How long the current attempt ran, or has run so far: as its worker measured it, or from started
+  // to its end, or to now. Nothing if it was never started. Seconds.
+  std::optional<double> elapsed;
   bool orphaned = false;
   bool stuck = false;
   // What of it is current, as JSON, and of which event it came: "args", "(1,)", "task-received".
@@ -47,12 +51,27 @@ struct TaskRow {
   std::optional<std::int64_t> revoke_asked_us;
   std::optional<std::int64_t> revoke_done_us;
   std::vector<std::string> children;  // of one task alone
+  // Root, parent and children, as far as they are known; of one task alone.
+  struct Relative {
+    std::string relation;  // "root", "parent" or "child"
+    std::string uuid;
+    std::string name;
+    std::string state;  // "" for one that is not known, or no longer
+  };
+  std::vector<Relative> family;
 };
+
+// `place`: that of the store, for pages that follow each other. The others show the first alone:
+// changed: what changed last comes first; elapsed: what runs, or ran, longest.
+enum class TaskOrder : std::uint8_t { place, changed, elapsed };
+inline constexpr std::size_t kTaskOrders = 3;
+[[nodiscard]] std::string_view name_of(TaskOrder order);
 
 struct TaskQuery {
   Filter filter;
   std::size_t limit = 100;
-  TaskNumber cursor = 0;  // where the page before ended
+  TaskOrder order = TaskOrder::place;
+  TaskNumber cursor = 0;  // in the order of places: where the page before ended
 };
 
 struct TaskPage {
@@ -90,6 +109,7 @@ struct StateStatus {
   std::int64_t now_us = 0;
   std::int64_t known_since_us = 0;
   std::uint64_t as_of = 0;
+  std::array<std::uint64_t, kVerdicts> verdicts{};  // workers by theirs
   State::Counters counters;
 };
 
@@ -106,8 +126,8 @@ class StateReader {
   // `shared` must outlive it.
   explicit StateReader(const SharedState& shared) : shared_(shared) {}
 
-  // In the order of their places, which none leaves: pages neither miss nor repeat a task that
-  // stays.
+  // In the order of their places, which none leaves, pages neither miss nor repeat a task that
+  // stays. In another order those that changed last are looked at, kSearchMax of them.
   [[nodiscard]] TaskPage tasks(const TaskQuery& query) const;
   [[nodiscard]] std::optional<TaskRow> task(std::string_view uuid) const;
   [[nodiscard]] std::vector<WorkerRow> workers() const;
@@ -121,7 +141,13 @@ class StateReader {
   [[nodiscard]] std::string compat_text() const;
 
  private:
+  struct Found;
+  [[nodiscard]] TaskPage tasks_in_place(const TaskQuery& query) const;
+  [[nodiscard]] TaskPage tasks_in_order(const TaskQuery& query) const;
+  [[nodiscard]] std::vector<Found> first_of(const TaskQuery& query, TaskPage& page) const;
+  [[nodiscard]] bool takes(const TaskQuery& query, TaskNumber number) const;
   [[nodiscard]] TaskRow row_of(TaskNumber number) const;
+  [[nodiscard]] TaskRow::Relative relative(std::string_view relation, std::string_view uuid) const;
   [[nodiscard]] WorkerRow row_of(const Worker& worker) const;
   [[nodiscard]] std::vector<TallyRow> tallies(const Names& names, const Tallies& tallies,
                                               TaskList list) const;

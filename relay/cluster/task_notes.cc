@@ -58,7 +58,7 @@ const TaskNote& TaskNotes::note(const CountedEvent& event) {
   const bool stays =
       precedence != kRetry && task.precedence != kRetry && precedence > task.precedence;
   if (!stays) task.precedence = precedence;
-  const EventFields& fields = *event.fields;
+  const EventView& fields = *event.fields;
   const auto merge = [&](EventField field, std::optional<std::string>& into) {
     if (!fields.has(field)) return false;
     into.reset();

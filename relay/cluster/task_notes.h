@@ -9,7 +9,7 @@
 
 #include "relay/cluster/life.h"
 #include "relay/cluster/task_index.h"
-#include "relay/codec/event_fields.h"
+#include "relay/codec/event_view.h"
 
 namespace xylem::cluster {
 
@@ -22,7 +22,7 @@ struct CountedEvent {
   std::string_view uuid;  // of a task
   double timestamp = 0;   // its own, seconds
   std::int64_t arrived_us = 0;
-  const EventFields* fields = nullptr;
+  const EventView* fields = nullptr;
 };
 
 // What Celery's State says of a task (celery/events/state.py, 5.2.6), as far as metrics ask for it:

@@ -85,6 +85,16 @@ void TaskStore::move(TaskNumber number, TaskList list, std::uint32_t group) {
   if (now != 0) link(number, list, group_ends(list, now));
 }
 
+void TaskStore::move_to_front(TaskNumber number, TaskList list, std::uint32_t group) {
+  if (at(number).groups[static_cast<std::size_t>(list)] != group) {
+    return move(number, list, group);
+  }
+  Ends& ends = group_ends(list, group);
+  if (group == 0 || ends.newest == number) return;
+  unlink(number, list, ends);
+  link(number, list, ends);
+}
+
 TaskStore::Ends& TaskStore::group_ends(TaskList list, std::uint32_t group) {
   std::vector<Ends>& all = ends_[static_cast<std::size_t>(list)];
   if (all.size() <= group) all.resize(group + 1);

@@ -19,10 +19,14 @@ using TaskNumber = std::uint32_t;
 inline constexpr TaskNumber kNoTask = TaskIndex::kNone;
 
 // The lists that every task is in. `age` has two groups, unfinished and finished, in the order of
-// getting there; the others one per name, and `root` and `parent` one per uuid.
+// their last change; the others one per name, and `root` and `parent` one per uuid.
 enum class TaskList : std::uint8_t { age, state, name, worker, queue, root, parent };
 inline constexpr std::size_t kTaskLists = 7;
 inline constexpr std::size_t kNamedLists = 5;  // those whose groups are numbered
+
+// The groups of TaskList::age.
+inline constexpr std::uint32_t kFinishedTasks = 1;
+inline constexpr std::uint32_t kUnfinishedTasks = 2;
 
 // What is kept of a task beside its sightings: what lists and readers ask for most. A summary;
 // the sightings are the truth.
@@ -52,7 +56,7 @@ struct Task {
   [[nodiscard]] NameId group(TaskList list) const {
     return {groups[static_cast<std::size_t>(list)]};
   }
-  [[nodiscard]] bool finished() const { return group(TaskList::age).value == 1; }
+  [[nodiscard]] bool finished() const { return group(TaskList::age).value == kFinishedTasks; }
 };
 static_assert(sizeof(Task) <= 192);
 
@@ -83,6 +87,8 @@ class TaskStore {
   }
   // From one list's group to another's; at once, and for nothing if it is the same.
   void move(TaskNumber number, TaskList list, std::uint32_t group);
+  // The same, and it is the newest there, also if it was there before.
+  void move_to_front(TaskNumber number, TaskList list, std::uint32_t group);
   // Of `root` or `parent`, by uuid; "" for none.
   void join_family(TaskNumber number, TaskList list, std::string_view uuid);
 

@@ -109,7 +109,7 @@ Worker* WorkerTable::see(const Sign& sign) {
   return worker;
 }
 
-void WorkerTable::describe(Worker& worker, const EventFields& fields, std::string_view subject,
+void WorkerTable::describe(Worker& worker, const EventView& fields, std::string_view subject,
                            const Sign& sign) {
   if (sign.timestamp_us < worker.event_us) return;  // there was a newer one
   if (const auto freq = json_number(fields.json(EventField::freq))) {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "relay/cluster/names.h"
-#include "relay/codec/event_fields.h"
+#include "relay/codec/event_view.h"
 
 namespace xylem::cluster {
 
@@ -20,6 +20,7 @@ enum class Verdict : std::uint8_t {
   dead,     // said so, or was silent for Celery's window: twice the interval of its heartbeats
   unknown,  // silent, but the relay itself was blind meanwhile
 };
+inline constexpr std::size_t kVerdicts = 4;
 [[nodiscard]] std::string_view name_of(Verdict verdict);
 
 // A time of which the relay knows nothing: events between were lost on their way to the state, or
@@ -78,7 +79,7 @@ class WorkerTable {
   // The worker, made if it is new; nullptr if there is no room.
   Worker* see(const Sign& sign);
   // Of a worker-… event: what it says of itself. `subject` is "online", "heartbeat" or "offline".
-  void describe(Worker& worker, const EventFields& fields, std::string_view subject,
+  void describe(Worker& worker, const EventView& fields, std::string_view subject,
                 const Sign& sign);
   // It is dead from now on; true if it was not.
   bool bury(Worker& worker, std::int64_t now_us);

@@ -17,7 +17,7 @@ std::string state_after(std::string_view subject) {
   return state;
 }
 
-EventSubject::EventSubject(const EventFields& fields, const TaskMemory* memory)
+EventSubject::EventSubject(const EventView& fields, const TaskMemory* memory)
     : fields_(fields), memory_(memory) {
   std::string scratch;
   const std::string_view type = json_text(fields.json(EventField::type), scratch);

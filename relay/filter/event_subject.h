@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "relay/codec/event_fields.h"
+#include "relay/codec/event_view.h"
 #include "relay/filter/filter_key.h"
 #include "relay/filter/task_memory.h"
 
@@ -15,12 +15,12 @@ class EventSubject final : public FilterSubject {
  public:
   // `fields` must outlive it, and what they point into; and so must `memory`, which knows what
   // earlier events of the task said.
-  explicit EventSubject(const EventFields& fields, const TaskMemory* memory = nullptr);
+  explicit EventSubject(const EventView& fields, const TaskMemory* memory = nullptr);
   [[nodiscard]] std::string_view json(FilterKey key) const override;
 
  private:
   [[nodiscard]] std::string_view own_json(FilterKey key) const;
-  const EventFields& fields_;
+  const EventView& fields_;
   const TaskMemory* memory_;
   std::string subject_;  // "received" for `task-received`, "" for what is no task's
   std::string state_;    // JSON, like the key

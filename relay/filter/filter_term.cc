@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "relay/codec/event_fields.h"
+#include "relay/codec/event_view.h"
 #include "relay/codec/iso_time.h"
 #include "relay/filter/python_literal.h"
 

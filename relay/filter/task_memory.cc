@@ -18,7 +18,7 @@ EventField field_of(FilterKey key) {
 
 }  // namespace
 
-void TaskMemory::see(const EventFields& fields) {
+void TaskMemory::see(const EventView& fields) {
   const std::string_view uuid = fields.json(EventField::uuid);
   // One that says no name is none of the first.
   if (!is_json_text(uuid) || !fields.has(EventField::name) || uuid.size() > kValueBytesMax) return;

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "relay/codec/event_fields.h"
+#include "relay/codec/event_view.h"
 #include "relay/filter/filter_key.h"
 
 namespace xylem {
@@ -21,7 +21,7 @@ class TaskMemory {
   explicit TaskMemory(std::size_t tasks_max = 65'536) : tasks_max_(tasks_max) {}
 
   // Remembers what an event brings.
-  void see(const EventFields& fields);
+  void see(const EventView& fields);
   // JSON; "" for what is not remembered, or is not of those that are.
   [[nodiscard]] std::string_view json(std::string_view uuid, FilterKey key) const;
   [[nodiscard]] std::size_t size() const { return tasks_.size(); }

@@ -50,6 +50,40 @@ std::optional<Number> number_in(const Request& request, const std::string& name,
   return value;
 }
 
+std::optional<cluster::TaskOrder> order_named(std::string_view name) {
+  for (const auto order : {cluster::TaskOrder::changed, cluster::TaskOrder::elapsed}) {
+    if (name == name_of(order)) return order;
+  }
+  return std::nullopt;
+}
+
+// Each word of a list with commas between them.
+template <class Visit>
+void for_each_word(std::string_view list, Visit visit) {
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find(','), list.size());
+    visit(list.substr(0, end));
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+}
+
+std::string_view unknown_field(std::string_view fields) {
+  std::string_view unknown;
+  for_each_word(fields, [&](std::string_view field) {
+    if (!event_field(field)) unknown = field;
+  });
+  return unknown;
+}
+
+// Arguments and tracebacks can be long, and who shows a list shows few of a task's values.
+void keep_fields(cluster::TaskRow& row, std::string_view fields) {
+  std::erase_if(row.values, [&](const cluster::TaskRow::Value& value) {
+    bool is_wanted = false;
+    for_each_word(fields, [&](std::string_view field) { is_wanted |= field == value.field; });
+    return !is_wanted;
+  });
+}
+
 Page tasks_page(const StateReader& reader, const Request& request) {
   cluster::TaskQuery query;
   const auto q = request.query.find("q");
@@ -67,9 +101,26 @@ Page tasks_page(const StateReader& reader, const Request& request) {
   if (!cursor) return problem_page(400, "bad_cursor", "cursor is what the page before said");
   query.limit = *limit;
   query.cursor = *cursor;
-  const cluster::TaskPage page = reader.tasks(query);
+  if (const auto sort = request.query.find("sort"); sort != request.query.end()) {
+    const auto order = order_named(sort->second);
+    if (!order) return problem_page(400, "bad_sort", "sort is 'changed' or 'elapsed'");
+    if (*cursor != 0) {
+      return problem_page(400, "bad_cursor", "what is sorted has one page; limit makes it longer");
+    }
+    query.order = *order;
+  }
+  const auto fields = request.query.find("fields");
+  if (fields != request.query.end()) {
+    if (const auto unknown = unknown_field(fields->second); !unknown.empty()) {
+      return problem_page(400, "bad_fields", fmt::format("a task has no field '{}'", unknown));
+    }
+  }
+  cluster::TaskPage page = reader.tasks(query);
   ApiJson list = ApiJson::array();
-  for (const cluster::TaskRow& row : page.rows) list.push_back(task_json(row, false));
+  for (cluster::TaskRow& row : page.rows) {
+    if (fields != request.query.end()) keep_fields(row, fields->second);
+    list.push_back(task_json(row, false));
+  }
   ApiJson json{{"tasks", list},
                {"cursor", page.cursor ? ApiJson(std::to_string(*page.cursor)) : ApiJson(nullptr)},
                {"matched", page.rows.size()},
@@ -100,8 +151,9 @@ constexpr std::array kRows{
         [](const StateReader& reader, const Request&) {
           return api_json_page(200, status_json(reader.status()));
         }},
-    Row{"tasks", "Tasks that a filter takes, in pages", "q limit cursor",
-        "tasks?q=state%3AFAILURE+OR+runtime%3A%3E2s&limit=10", tasks_page},
+    Row{"tasks", "Tasks that a filter takes, in pages, or sorted", "q limit cursor sort fields",
+        "tasks?q=state%3AFAILURE+OR+runtime%3A%3E2s&limit=10&sort=changed&fields=args,exception",
+        tasks_page},
     Row{"tasks/{uuid}", "One task with its events, where each value came from, and children", "",
         "", task_page},
     Row{"workers", "Workers: alive, late, dead or unknown", "", "workers", workers_page},

@@ -64,6 +64,7 @@ ApiJson task_json(const cluster::TaskRow& row, bool with_events) {
                {"queue", text_or_null(row.queue)},
                {"attempts", row.attempts},
                {"changed", time_json(row.changed_us)},
+               {"elapsed", row.elapsed ? ApiJson(*row.elapsed) : ApiJson(nullptr)},
                {"orphaned", row.orphaned},
                {"stuck", row.stuck}};
   for (const auto& value : row.values) json[value.field] = value_json(value.json);
@@ -79,6 +80,14 @@ ApiJson task_json(const cluster::TaskRow& row, bool with_events) {
   for (const cluster::SightingRow& each : row.sightings) events.push_back(event_json(each));
   json["events"] = events;
   json["children"] = row.children;
+  ApiJson family = ApiJson::array();
+  for (const cluster::TaskRow::Relative& each : row.family) {
+    family.push_back({{"relation", each.relation},
+                      {"uuid", each.uuid},
+                      {"name", text_or_null(each.name)},
+                      {"state", text_or_null(each.state)}});
+  }
+  json["family"] = family;
   return json;
 }
 
@@ -149,11 +158,16 @@ ApiJson status_json(const cluster::StateStatus& status) {
   for (std::size_t i = 0; i < cluster::kEvictions; ++i) {
     evicted[std::string(name_of(static_cast<cluster::Eviction>(i)))] = counters.evicted[i];
   }
+  ApiJson verdicts = ApiJson::object();
+  for (std::size_t i = 0; i < cluster::kVerdicts; ++i) {
+    verdicts[std::string(name_of(static_cast<cluster::Verdict>(i)))] = status.verdicts[i];
+  }
   return {{"now", time_json(status.now_us)},
           {"known_since", time_json(status.known_since_us)},
           {"as_of", whole_json(status.as_of)},
           {"tasks", status.tasks},
           {"workers", status.workers},
+          {"verdicts", verdicts},
           {"bytes", status.bytes},
           {"events", whole_json(counters.events)},
           {"repeated", whole_json(counters.repeated)},

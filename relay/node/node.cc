@@ -23,7 +23,8 @@ constexpr Duration kBrokerAgeMax = std::chrono::seconds(20);
 constexpr Duration kDiskAgeMax = std::chrono::seconds(60);
 // Clocks that are set by the network are steps of less.
 constexpr Duration kClockAheadMax = std::chrono::minutes(1);
-constexpr Duration kEventThreadSleepMax = std::chrono::seconds(2);
+// Of threads whose agents say when they are due, so that a relay at rest wakes seldom.
+constexpr Duration kQuietSleepMax = std::chrono::seconds(2);
 constexpr Duration kStallMax = std::chrono::seconds(2);
 constexpr Duration kHurryInterval = std::chrono::milliseconds(50);
 constexpr Duration kLateGrace =
@@ -128,9 +129,8 @@ Node::Node(Config config, const Clock& clock, Epoch epoch, std::unique_ptr<Spool
   acked_.tell(chain_);
   context_.give_ipc(config_.ipc);
   const auto thread = [&](const char* name, std::vector<Agent*> agents) {
-    // These say when they are due, so that a relay at rest wakes seldom.
     threads_.push_back(
-        std::make_unique<AgentRunner>(name, std::move(agents), clock_, kEventThreadSleepMax));
+        std::make_unique<AgentRunner>(name, std::move(agents), clock_, kQuietSleepMax));
   };
   if (config_.threads == 1) {
     thread("relay", {&push_, &acked_, &pipeline_, &publish_, &stream_});
@@ -174,8 +174,9 @@ Result<void> Node::add_spool() {
   return {};
 }
 
-AgentRunner* Node::add_thread(const char* name, Agent& agent) {
-  threads_.push_back(std::make_unique<AgentRunner>(name, std::vector<Agent*>{&agent}, clock_));
+AgentRunner* Node::add_thread(const char* name, Agent& agent, Duration sleep_max) {
+  threads_.push_back(
+      std::make_unique<AgentRunner>(name, std::vector<Agent*>{&agent}, clock_, sleep_max));
   return threads_.back().get();
 }
 
@@ -218,7 +219,7 @@ void Node::add_state() {
   state_.emplace(options, state_edge_, clock_, [this] {
     return amqp_source_ != nullptr && !amqp_source_->link().trouble().empty();
   });
-  state_thread_ = add_thread("state", *state_);
+  state_thread_ = add_thread("state", *state_, kQuietSleepMax);
   state_edge_.join(intake().doorbell(), state_thread_->doorbell());
 }
 

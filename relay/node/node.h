@@ -98,7 +98,8 @@ class Node final : public RelayView {
   void set_broker_password(const std::string& password);
   // How long a thread may wait in a call, if it may.
   [[nodiscard]] std::optional<Duration> may_wait(const AgentRunner& runner) const;
-  [[nodiscard]] AgentRunner* add_thread(const char* name, Agent& agent);
+  [[nodiscard]] AgentRunner* add_thread(const char* name, Agent& agent,
+                                        Duration sleep_max = AgentRunner::kSleepMax);
   [[nodiscard]] std::vector<SourceEdge*> sources();
   [[nodiscard]] std::vector<SinkEdge*> sinks();
   [[nodiscard]] std::vector<std::pair<AgentRunner*, Agent*>> in_flow_order();

@@ -22,7 +22,7 @@ namespace xylem {
 // What a ring holds at most, in bytes of frames, and the batch that reached them. All that a source
 // takes in stands in line behind what is in its ring, so that one is short. A sink's is for the
 // time that a disk takes to sync.
-inline constexpr std::size_t kSourceEdgeBytesMax = std::size_t{4} << 20;
+inline constexpr std::size_t kSourceEdgeBytesMax = std::size_t{1} << 20;
 inline constexpr std::size_t kSinkEdgeBytesMax = std::size_t{32} << 20;
 
 // A ring between two agents, with the bells that wake them: the consumer's when batches arrive, the

@@ -79,7 +79,7 @@ class Context {
  public:
   // Whose sockets: libzmq's, or our own (native_socket.h).
   enum class Engine : std::uint8_t { libzmq, native };
-  static constexpr Engine kDefaultEngine = Engine::libzmq;
+  static constexpr Engine kDefaultEngine = Engine::native;
   explicit Context(Engine engine = kDefaultEngine);
   virtual ~Context() = default;
   Context(const Context&) = delete;

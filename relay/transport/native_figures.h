@@ -22,9 +22,10 @@ struct NativeFigures {
     handshake_crowded,  // many others were in the handshake as well, and it for longest
     silent,             // said nothing for longer than it had announced
     input_full,         // of all it had most of a message that was not whole
-    identity_taken      // another connection has the identity that it said
+    identity_taken,     // another connection has the identity that it said
+    identity_left       // another said its identity after it had been silent for long
   };
-  static constexpr std::size_t kEndedCount = 5;
+  static constexpr std::size_t kEndedCount = 6;
 
   Count connections{0};  // now
   Count accepted{0};
@@ -45,7 +46,8 @@ struct NativeFigures {
 
 [[nodiscard]] constexpr std::string_view name_of(NativeFigures::Ended why) {
   constexpr std::array<std::string_view, NativeFigures::kEndedCount> kNames{
-      "handshake_slow", "handshake_crowded", "silent", "input_full", "identity_taken"};
+      "handshake_slow", "handshake_crowded", "silent",
+      "input_full",     "identity_taken",    "identity_left"};
   return kNames[static_cast<std::size_t>(why)];
 }
 

@@ -127,6 +127,13 @@ bool NativePeer::may_hold(std::size_t bytes) {
   return true;
 }
 
+std::chrono::milliseconds NativePeer::silent_for() const {
+  ::tcp_info info{};
+  ::socklen_t size = sizeof info;
+  if (::getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
+  return std::chrono::milliseconds(info.tcpi_last_data_recv);
+}
+
 void NativePeer::finish_writing() { ::shutdown(fd_, SHUT_WR); }
 
 void NativePeer::on_time(Poller::Time now) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -62,6 +63,9 @@ class NativePeer final : public Poller::Watcher {
   [[nodiscard]] bool is_closed() const { return fd_ < 0; }
   [[nodiscard]] const zmtp::Peer& peer() const { return connection_.peer(); }
   [[nodiscard]] Poller::Time made_at() const { return made_at_; }
+  // For how long nothing has come over TCP, as the kernel has it. 0 over ipc, whose peers do not
+  // vanish without a word.
+  [[nodiscard]] std::chrono::milliseconds silent_for() const;
   void close();
   // Ends it, and counts why.
   void end(NativeFigures::Ended why);

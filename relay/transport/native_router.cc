@@ -20,7 +20,14 @@ void NativeRouter::on_join(NativePeer& peer) {
     }
     ++next_identity_;
   }
-  if (peers_.contains(identity)) return peer.end(NativeFigures::Ended::identity_taken);
+  // Who comes back before its old connection is known to be dead gets its identity again; who only
+  // guessed one that is in use does not (docs/transport.md §2).
+  if (const auto holder = peers_.find(identity); holder != peers_.end()) {
+    if (holder->second->silent_for() < kHandOverAfter) {
+      return peer.end(NativeFigures::Ended::identity_taken);
+    }
+    holder->second->end(NativeFigures::Ended::identity_left);
+  }
   peers_[identity] = &peer;
   identities_[&peer] = std::move(identity);
 }

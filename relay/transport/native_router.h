@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <unordered_map>
 
@@ -8,8 +9,9 @@
 namespace xylem {
 
 // ROUTER: each message begins with the identity of its peer, which a peer without one is given. A
-// peer that says the identity of another is closed on, and so comes back until that one is gone: to
-// hand it over would give whoever guesses it what is another's.
+// peer that says the identity of another is closed on, and so comes back until that one is gone or
+// has been silent for kHandOverAfter; to hand it over at once would give whoever guesses it what is
+// another's.
 class NativeRouter final : public NativeSocket {
  public:
   NativeRouter(const SocketOptions& options, const IpcAccess& access,
@@ -18,6 +20,8 @@ class NativeRouter final : public NativeSocket {
   SendOutcome send(Frame& frame, bool more) override;
 
  private:
+  static constexpr auto kHandOverAfter = std::chrono::seconds(5);
+
   void on_message(NativePeer& peer, const zmtp::Connection::Message& message) override;
   void on_join(NativePeer& peer) override;
   void on_leave(NativePeer& peer) override;

@@ -116,8 +116,10 @@ TEST_F(AckedLinkTest, SaysHelloAgainToARelayThatMissesWhatItWillNeverSend) {
   const auto answers = [&](const Control& control) {
     Frame identity(peer.text());
     Frame frame(write_control(control));
-    return relay.send(identity, true) == SendOutcome::sent &&
-           relay.send(frame) == SendOutcome::sent;
+    const bool sent =
+        relay.send(identity, true) == SendOutcome::sent && relay.send(frame) == SendOutcome::sent;
+    relay.flush();
+    return sent;
   };
   ASSERT_TRUE(hears_hello());
   const std::string connection(peer.text());

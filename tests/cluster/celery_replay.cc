@@ -105,7 +105,7 @@ void dump(const CeleryState& state, double now) {
 int main() {
   std::ios::sync_with_stdio(false);
   auto state = std::make_unique<CeleryState>(CeleryState::Options{});
-  EventFields fields;
+  EventView fields;
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream words(line);
     std::string word;

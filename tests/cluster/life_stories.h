@@ -53,7 +53,7 @@ struct StoryEvent {
 inline void tell(State& state, const StoryEvent& event, std::int64_t arrived_us) {
   std::string padded = event.body;
   padded.resize(padded.size() + Slab::kSlack);
-  EventFields fields;
+  EventView fields;
   static_cast<void>(fields.open(std::string_view(padded).substr(0, event.body.size())));
   state.apply(fields, arrived_us);
 }

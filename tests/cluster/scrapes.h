@@ -73,7 +73,7 @@ inline void count(CompatMetrics& metrics, const std::string& body, std::int64_t 
                   bool is_past = false) {
   std::string padded = body;
   padded.resize(padded.size() + Slab::kSlack);
-  EventFields fields;
+  EventView fields;
   static_cast<void>(fields.open(std::string_view(padded).substr(0, body.size())));
   metrics.count(fields, arrived_us, is_past);
 }

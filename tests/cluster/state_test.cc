@@ -76,6 +76,18 @@ TEST(State, LetsGoOfTheFinishedBeforeTheRunningAndTheOldestFirst) {
   EXPECT_EQ(state.counters().evicted[1], 1u);
 }
 
+TEST(State, LetsGoFirstOfWhatChangedLongestAgo) {
+  State::Options options;
+  options.tasks_max = 2;
+  State state(options);
+  tell(state, R"(received A 1 101 uuid="first")");
+  tell(state, R"(received A 2 102 uuid="waits")");
+  tell(state, R"(started A 3 103 uuid="first")");
+  tell(state, R"(received A 4 104 uuid="next")");
+  EXPECT_EQ(state.tasks().find("waits"), kNoTask);
+  EXPECT_NE(state.tasks().find("first"), kNoTask);
+}
+
 TEST(State, KeepsItsBytesUnderAStreamOfStrangers) {
   State::Options options;
   options.bytes_max = std::size_t{1} << 20;

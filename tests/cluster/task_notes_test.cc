@@ -28,7 +28,7 @@ class Notes : public ::testing::Test {
   }
   TaskNotes notes_{3, 1};
   std::string body_;
-  EventFields opened_;
+  EventView opened_;
   double now_ = 0;
 };
 

@@ -41,7 +41,7 @@ std::string verdict_of(const std::string& filter, std::string event) {
   if (!parsed) return parsed.error().message;
   const std::size_t bytes = event.size();
   event.resize(bytes + Slab::kSlack);
-  EventFields fields;
+  EventView fields;
   if (!fields.open(std::string_view(event).substr(0, bytes))) return "not an event";
   const EventSubject subject(fields);
   const bool matches = parsed->matches(subject, kNowUs);
@@ -66,7 +66,7 @@ TEST(Filter, ExplainsItselfAsATree) {
   std::string event = R"({"type": "task-failed", "uuid": "a", "retries": 1})";
   const std::size_t bytes = event.size();
   event.resize(bytes + Slab::kSlack);
-  EventFields fields;
+  EventView fields;
   ASSERT_TRUE(fields.open(std::string_view(event).substr(0, bytes)));
   const EventSubject subject(fields);
   const auto filter = Filter::parse("-has:name (state:FAILURE OR retries:>3)");

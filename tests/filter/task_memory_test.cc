@@ -14,7 +14,7 @@ class Memory : public ::testing::Test {
   bool matches(const char* filter, std::string event) {
     const std::size_t bytes = event.size();
     event.resize(bytes + Slab::kSlack);
-    EventFields fields;
+    EventView fields;
     EXPECT_TRUE(fields.open(std::string_view(event).substr(0, bytes)));
     memory_.see(fields);
     return Filter::parse(filter)->matches(EventSubject(fields, &memory_), 0);

@@ -21,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   std::string event(text.substr(line + 1));
   const std::size_t event_bytes = event.size();
   event.resize(event_bytes + xylem::Slab::kSlack);
-  xylem::EventFields fields;
+  xylem::EventView fields;
   static_cast<void>(fields.open(std::string_view(event).substr(0, event_bytes)));
   const xylem::EventSubject subject(fields);
   const bool matches = filter->matches(subject, 1'795'852'800'000'000);

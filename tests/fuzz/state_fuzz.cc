@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     rest.remove_prefix(std::min(end + 1, rest.size()));
     const std::size_t event_bytes = event.size();
     event.resize(event_bytes + Slab::kSlack);
-    EventFields fields;
+    EventView fields;
     static_cast<void>(fields.open(std::string_view(event).substr(0, event_bytes)));
     state.apply(fields, now_us += 1'000'000);
     static_cast<void>(celery.apply(fields));

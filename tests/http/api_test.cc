@@ -20,9 +20,9 @@ constexpr std::int64_t kNowUs = 1'000'000'000;
 
 class Api : public ::testing::Test {
  protected:
-  void tell(std::string_view line) {
-    cluster::testing::tell(shared_.state, cluster::testing::story_event(line), kNowUs);
-    shared_.now_us = kNowUs;
+  void tell(std::string_view line, std::int64_t arrived_us = kNowUs) {
+    cluster::testing::tell(shared_.state, cluster::testing::story_event(line), arrived_us);
+    shared_.now_us = std::max(kNowUs, arrived_us);
     ++shared_.as_of;
   }
   Page get(const std::string& path) { return api_page(StateView(&shared_), "/api/v1/" + path); }
@@ -37,6 +37,7 @@ class Api : public ::testing::Test {
     EXPECT_EQ(page.content_type, "application/problem+json");
     return Json::parse(page.body)["code"];
   }
+  std::int64_t now_us_ = kNowUs;
   cluster::SharedState shared_{{}};
 };
 
@@ -68,6 +69,50 @@ TEST_F(Api, GivesEachTaskOnceInPages) {
   EXPECT_EQ(pages, 3);
 }
 
+std::vector<std::string> uuids(const Json& page) {
+  std::vector<std::string> found;
+  for (const Json& task : page["tasks"]) found.push_back(task["uuid"]);
+  return found;
+}
+
+TEST_F(Api, ShowsWhatChangedLastFirst) {
+  for (const char* uuid : {"a", "b", "c"}) {
+    tell("received A 1 100 uuid=\"" + std::string(uuid) + "\"", ++now_us_);
+  }
+  tell(R"(succeeded A 2 101 uuid="b" runtime=3)", ++now_us_);
+  tell(R"(started A 3 102 uuid="a")", ++now_us_);
+  EXPECT_EQ(uuids(json("tasks?sort=changed")), (std::vector<std::string>{"a", "b", "c"}));
+  const Json first = json("tasks?sort=changed&limit=2");
+  EXPECT_EQ(uuids(first), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(first["searched"], 2);
+  EXPECT_TRUE(first["cursor"].is_null());
+  EXPECT_EQ(uuids(json("tasks?sort=changed&limit=1&q=state:RECEIVED")),
+            std::vector<std::string>{"c"});
+}
+
+TEST_F(Api, ShowsWhatRunsLongestFirst) {
+  tell(R"(started A 1 100 uuid="runs")", kNowUs - 7'000'000);
+  tell(R"(succeeded A 2 100 uuid="ran" runtime=9.5)", kNowUs);
+  tell(R"(started A 3 101 uuid="failed")", kNowUs);
+  tell(R"(failed A 4 102.25 uuid="failed")", kNowUs);
+  tell(R"(received A 5 103 uuid="waits")", kNowUs);
+  const Json page = json("tasks?sort=elapsed");
+  EXPECT_EQ(uuids(page), (std::vector<std::string>{"ran", "runs", "failed"}));
+  EXPECT_EQ(page["tasks"][0]["elapsed"], 9.5);
+  EXPECT_EQ(page["tasks"][1]["elapsed"], 7);
+  EXPECT_EQ(page["tasks"][2]["elapsed"], 1.25);
+  EXPECT_TRUE(json("tasks/waits")["elapsed"].is_null());
+  EXPECT_EQ(uuids(json("tasks?sort=elapsed&limit=1")), std::vector<std::string>{"ran"});
+}
+
+TEST_F(Api, LeavesOutWhatNobodyShows) {
+  tell(R"(received A 10 100 args="x" kwargs="y")");
+  const Json page = json("tasks?fields=args,result");
+  EXPECT_EQ(page["tasks"][0]["args"], "x");
+  EXPECT_FALSE(page["tasks"][0].contains("kwargs"));
+  EXPECT_EQ(page["tasks"][0]["state"], "RECEIVED");
+}
+
 TEST_F(Api, TellsATaskWithItsLife) {
   tell(R"(received A 10 100 retries=0 name="a" uuid="p/1")");
   tell(R"(started A 11 101.5 uuid="p/1")");
@@ -75,6 +120,11 @@ TEST_F(Api, TellsATaskWithItsLife) {
   const Json task = json("tasks/p%2F1");
   EXPECT_EQ(task["state"], "STARTED");
   EXPECT_EQ(task["children"], Json({"c"}));
+  EXPECT_EQ(task["family"][0]["relation"], "child");
+  EXPECT_EQ(task["family"][0]["state"], "RECEIVED");
+  const Json parent = json("tasks/c")["family"][0];
+  EXPECT_EQ(parent["relation"], "parent");
+  EXPECT_EQ(parent["name"], "a");
   ASSERT_EQ(task["events"].size(), 2u);
   EXPECT_EQ(task["events"][1]["type"], "task-started");
   EXPECT_EQ(task["events"][1]["timestamp"]["seconds"], 101.5);
@@ -92,6 +142,7 @@ TEST_F(Api, TellsWorkersNamesQueuesAndFailures) {
   EXPECT_EQ(worker["active"], 3);
   EXPECT_EQ(worker["loadavg"], Json({1, 2, 3}));
   EXPECT_EQ(json("workers")["workers"].size(), 1u);
+  EXPECT_EQ(json("status")["verdicts"]["alive"], 1);
   EXPECT_EQ(json("names")["names"][0]["events"]["failed"], 1);
   EXPECT_EQ(json("queues")["queues"][0]["wait"]["count"], 1);
   EXPECT_EQ(json("failures")["failures"][0]["exception"], "E");
@@ -108,6 +159,9 @@ TEST_F(Api, SaysWhatIsWrong) {
   EXPECT_EQ(problem("tasks?limit=0", 400), "bad_limit");
   EXPECT_EQ(problem("tasks?limit=1001", 400), "bad_limit");
   EXPECT_EQ(problem("tasks?cursor=-1", 400), "bad_cursor");
+  EXPECT_EQ(problem("tasks?sort=uuid", 400), "bad_sort");
+  EXPECT_EQ(problem("tasks?sort=changed&cursor=7", 400), "bad_cursor");
+  EXPECT_EQ(problem("tasks?fields=args,what", 400), "bad_fields");
   EXPECT_EQ(problem("tasks?filter=x", 400), "unknown_parameter");
   EXPECT_EQ(problem("tasks/none", 404), "no_such_task");
   EXPECT_EQ(problem("workers/none", 404), "no_such_worker");
@@ -124,7 +178,7 @@ TEST_F(Api, AnswersEveryExampleAndDescribesEveryPath) {
   }
   const Json paths = json("openapi.json")["paths"];
   EXPECT_EQ(paths.size(), 10u);
-  EXPECT_EQ(paths["/api/v1/tasks"]["get"]["parameters"].size(), 3u);
+  EXPECT_EQ(paths["/api/v1/tasks"]["get"]["parameters"].size(), 5u);
   EXPECT_EQ(paths["/api/v1/tasks/{uuid}"]["get"]["parameters"][0]["in"], "path");
 }
 

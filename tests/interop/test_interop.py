@@ -10,6 +10,7 @@ import zmq
 
 from hostile_peers import tcp_to
 from plain_clients import Push, Subscriber
+from stoppable_peer import StoppablePeer
 from stream_client import StreamClient
 from waiting import until
 from zmtp_peer import GREETING, ZmtpPeer, message, ping, ready
@@ -98,6 +99,38 @@ def test_a_relay_that_was_killed_and_started_anew_is_found_again(context, start_
     relay.kill()
     start_engine(settings)
     until_comes(subscriber, lambda: push.event("task-sent"), b"task.sent")
+
+
+def test_a_subscriber_that_is_stopped_costs_only_itself(context, relay):
+    push, honest = Push(context, relay.push), sub(context, relay.publish, b"task.")
+    until_comes(honest, lambda: push.event("task-sent", n=0), b"task.sent")
+    with StoppablePeer("sub", relay.publish) as stopped:
+        until(lambda: (push.event("task-sent", n=0), stopped.seen)[1], "it is there")
+        while honest.poll(200):
+            honest.recv_multipart()
+        stopped.stop()
+        pad = "x" * 1000
+        for number in range(1, 30_001):
+            push.event("task-sent", n=number, pad=pad)
+            if number % 100 == 0:
+                heard = [json.loads(honest.recv_multipart()[1])["n"] for _ in range(100)]
+                assert heard == list(range(number - 99, number + 1))
+        stopped.go_on()
+        last = 30_001
+        until(lambda: (push.event("task-sent", n=last), last in stopped.seen)[1], "it is back")
+    in_order = [n for n in stopped.seen if n not in (0, last)]
+    assert in_order == sorted(set(in_order)), "what it gets late is in order, and nothing twice"
+
+
+def test_a_pusher_that_is_stopped_costs_only_itself(context, relay):
+    with StoppablePeer("push", relay.push) as stopped:
+        until(lambda: relay.accepted() > 1000, "it sends")
+        stopped.stop()
+        honest, push = sub(context, relay.publish, b"other."), Push(context, relay.push)
+        until_comes(honest, lambda: push.event("other-thing"), b"other.thing")
+        accepted = relay.accepted()
+        stopped.go_on()
+        until(lambda: relay.accepted() > accepted + 1000, "it goes on")
 
 
 def test_a_thousand_connections(context, relay):
@@ -250,23 +283,42 @@ def test_who_has_heartbeats_is_not_cut_off_while_the_relay_does_not_read(context
     push.socket.close(0)
 
 
+def dealer_named(context, identity, endpoint):
+    """Connects, and says nothing yet."""
+    client = StreamClient.__new__(StreamClient)
+    client.socket = context.socket(zmq.DEALER)
+    client.socket.setsockopt(zmq.LINGER, 0)
+    client.socket.setsockopt(zmq.IDENTITY, identity)
+    client.socket.connect(endpoint)
+    return client
+
+
 def test_a_dealer_under_the_identity_of_another_comes_in_once_that_is_gone(context, native):
     relay = native()
-    clients = []
-    for name in ("first", "second"):
-        clients.append(StreamClient.__new__(StreamClient))
-        clients[-1].socket = context.socket(zmq.DEALER)
-        clients[-1].socket.setsockopt(zmq.LINGER, 0)
-        clients[-1].socket.setsockopt(zmq.IDENTITY, b"the same")
-        clients[-1].socket.connect(relay.stream)
-        if name == "first":
-            clients[-1].open("task.#", name=name)
+    first = dealer_named(context, b"the same", relay.stream)
+    first.open("task.#", name="first")
+    second = dealer_named(context, b"the same", relay.stream)
     until(lambda: relay.metric("xylem_transport_ended_total", reason="identity_taken") > 0,
           "the second is closed on")
-    clients[0].close()
-    clients[1].open("task.#", name="second")
+    first.close()
+    second.open("task.#", name="second")
     Push(context, relay.push).event("task-sent")
-    assert [key for _, key, _ in clients[1].events(1)] == [b"task.sent"]
+    assert [key for _, key, _ in second.events(1)] == [b"task.sent"]
+
+
+def test_a_dealer_that_comes_back_need_not_wait_until_its_dead_link_is_found(
+        context, native, start_proxy):
+    relay = native()
+    link = start_proxy(relay.stream)
+    before = dealer_named(context, b"the same", link.endpoint)
+    before.open("task.#", name="before")
+    link.half_open()
+    after = dealer_named(context, b"the same", relay.stream)
+    until(lambda: relay.metric("xylem_transport_ended_total", reason="identity_left") > 0,
+          "it has its identity again")
+    after.open("task.#", name="after")
+    Push(context, relay.push).event("task-sent")
+    assert [key for _, key, _ in after.events(1)] == [b"task.sent"]
 
 
 @pytest.mark.parametrize("kind, door", [

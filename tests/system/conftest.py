@@ -15,7 +15,7 @@ from stream_client import StreamClient
 
 
 def pytest_report_header():
-    return f"xylem: {XYLEM}, sockets: {ENGINE or 'the default'}"
+    return f"xylem: {XYLEM}, sockets: {ENGINE}"
 
 
 @pytest.hookimpl(hookwrapper=True)

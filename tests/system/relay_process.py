@@ -17,14 +17,14 @@ SAMPLE = re.compile(r'^(\w+)(?:\{(.*)\})? (\S+)$')
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
-# Whose sockets relays have, if it is not to be the default: native or libzmq.
-ENGINE = os.environ.get("XYLEM_TEST_ENGINE")
+# Whose sockets relays have: native, the default, or libzmq.
+ENGINE = os.environ.get("XYLEM_TEST_ENGINE", "native")
 
 
 def clean_environment(**more):
     """Ours without a XYLEM_ variable of whoever runs the tests, but with the engine they want."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("XYLEM_")}
-    engine = {"XYLEM_TRANSPORT_ENGINE": ENGINE} if ENGINE else {}
+    engine = {"XYLEM_TRANSPORT_ENGINE": ENGINE} if ENGINE != "native" else {}
     return {**kept, **engine, **more}
 
 

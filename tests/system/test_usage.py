@@ -95,7 +95,7 @@ def test_a_command_whose_output_is_lost_has_failed(command, tmp_path):
 
 
 @pytest.mark.parametrize("command", [[], ["serve"], ["emit"], ["dump"], ["record"], ["replay"],
-                                     ["route"], ["check"], ["bench"]])
+                                     ["route"], ["check"], ["bench"], ["top"]])
 def test_help_is_complete_and_exits_0(command):
     done = xylem(*command, "--help")
     assert done.returncode == 0 and done.stderr == ""

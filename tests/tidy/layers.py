@@ -19,10 +19,10 @@ PINNED = {
     r"boost/(?!lockfree|asio|beast)": set(),
     r"toml\+\+/|toml\.hpp": {"node"},
     r"CLI/": {"cli"},
-    r"nlohmann/": {"http", "cli", "amqp"},
+    r"nlohmann/": {"http", "cli", "amqp", "top"},
     r"amqp|rabbitmq-c/": {"amqp"},
     r"sqlite3": {"celery"},
-    r"ncurses|curses": {"cli"},
+    r"ncurses|curses": {"top"},
 }
 
 

@@ -1,4 +1,4 @@
-#include "relay/codec/event_fields.h"
+#include "relay/codec/event_view.h"
 
 #include <charconv>
 #include <cstring>
@@ -155,7 +155,7 @@ const char* end_of_json_value(const char* begin, const char* end) noexcept {
   return end_of_json_scalar(begin, end);
 }
 
-bool EventFields::open(std::string_view body) noexcept {
+bool EventView::open(std::string_view body) noexcept {
   present_ = 0;
   body_ = body;
   const char* const end = body.data() + body.size();

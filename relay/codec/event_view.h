@@ -65,7 +65,7 @@ inline constexpr std::size_t kEventFieldCount = static_cast<std::size_t>(EventFi
 // One event's JSON object, opened: each known field as the JSON text of its value, byte for byte.
 // Views point into the body. A field that comes twice counts as the last does, as in Python.
 // Cost: one pass over the body; nothing is allocated.
-class EventFields {
+class EventView {
  public:
   // False if `body` is no JSON object; then it has no fields. REQUIRES Slab::kSlack readable bytes
   // behind the body.

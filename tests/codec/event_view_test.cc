@@ -1,4 +1,4 @@
-#include "relay/codec/event_fields.h"
+#include "relay/codec/event_view.h"
 
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@ class Fields : public ::testing::Test {
     return fields_.open(std::string_view(text_).substr(0, bytes));
   }
   std::string text_;
-  EventFields fields_;
+  EventView fields_;
 };
 
 TEST_F(Fields, AreTheirJsonByteForByte) {
