@@ -101,8 +101,8 @@ class HttpServer::Service {
   };
   struct WantedPage {
     const Route* route;
-    std::string target;
-    std::vector<Connection*> waiting;
+    HttpRequest request;
+    std::vector<Connection*> waiting;  // one, of those who come to look
   };
 
   void await_arrivals(Door& door);
@@ -113,7 +113,7 @@ class HttpServer::Service {
   void read(Connection& each);
   void on_bytes(Connection& each);
   void on_request(Connection& each, const HttpRequest& request);
-  void want(Connection& each, const Route& route, const std::string& target);
+  void want(Connection& each, const Route& route, const HttpRequest& request);
   void make_a_page();
   void answer(Connection& each, std::shared_ptr<const Page> page);
   void send(Connection& each);
@@ -264,17 +264,18 @@ void HttpServer::Service::on_request(Connection& each, const HttpRequest& reques
     return answer(each, std::make_shared<const Page>(std::move(*refusal)));
   }
   const Route* const route = find_route(request.target);
-  if (route->path == kLivePath && !each.head_only) return begin_live(each, request);
-  if (!route->is_small) return want(each, *route, request.target);
+  const bool looks = route->path == kLivePath && !each.head_only;
+  if (looks || !route->is_small) return want(each, *route, request);
   answer(each, std::make_shared<const Page>(route->make(view_, request.target)));
 }
 
-void HttpServer::Service::want(Connection& each, const Route& route, const std::string& target) {
+void HttpServer::Service::want(Connection& each, const Route& route, const HttpRequest& request) {
   const auto known = std::find_if(wanted_.begin(), wanted_.end(), [&](const WantedPage& page) {
-    return page.route == &route && (!route.is_by_target || page.target == target);
+    return page.route == &route && route.path != kLivePath &&
+           (!route.is_by_target || page.request.target == request.target);
   });
   if (known != wanted_.end()) return known->waiting.push_back(&each);
-  wanted_.push_back({&route, target, {&each}});
+  wanted_.push_back({&route, request, {&each}});
   if (wanted_.size() == 1) asio::post(context_, [this] { make_a_page(); });
 }
 
@@ -283,7 +284,11 @@ void HttpServer::Service::make_a_page() {
   const WantedPage wanted = std::move(wanted_.front());
   wanted_.pop_front();
   if (!wanted_.empty()) asio::post(context_, [this] { make_a_page(); });
-  const auto page = std::make_shared<const Page>(wanted.route->make(view_, wanted.target));
+  if (wanted.route->path == kLivePath) {
+    Connection& each = *wanted.waiting.front();
+    return go_on(each, {}, [&] { begin_live(each, wanted.request); });
+  }
+  const auto page = std::make_shared<const Page>(wanted.route->make(view_, wanted.request.target));
   for (Connection* const each : wanted.waiting) {
     go_on(*each, {}, [&] { answer(*each, page); });
   }
@@ -338,19 +343,16 @@ void HttpServer::Service::begin_live(Connection& each, const HttpRequest& reques
   const auto refused = [&](int status, std::string_view code, std::string_view why) {
     answer(each, std::make_shared<const Page>(problem_page(status, code, why)));
   };
-  const cluster::SharedState* const state = view_.state();
-  if (state == nullptr) return refused(503, "state_is_off", "this relay keeps no state");
+  if (view_.state() == nullptr) return refused(503, "state_is_off", "this relay keeps no state");
   if (figures_.viewers >= limits_.viewers_max) {
     count(LetGo::viewers);
     return refused(503, "too_many_viewers", "as many look as may; come back later");
   }
-  if (!feed_) feed_.emplace(*state);
-  const std::string query = query_of_target(request.target)["q"];
-  auto begun = feed_->begin(query, request.last_event_id, clock_.now());
+  if (!feed_) feed_.emplace(*view_.state());
+  auto begun =
+      feed_->begin(query_of_target(request.target)["q"], request.last_event_id, clock_.now());
   if (!begun) return refused(400, "bad_filter", begun.error().message);
   each.viewer = std::move(begun->first);
-  figures_.live_rows += each.viewer->shown();
-  figures_.live_lost += each.viewer->lost();
   if (++figures_.viewers == 1) await_round();
   tell(each, live_header(), std::move(begun->second));
 }
@@ -358,6 +360,8 @@ void HttpServer::Service::begin_live(Connection& each, const HttpRequest& reques
 void HttpServer::Service::tell(Connection& each, std::string head, std::string text) {
   each.head = std::move(head);
   each.page = std::make_shared<const Page>(Page{200, "", std::move(text)});
+  figures_.live_rows = feed_->shown();
+  figures_.live_lost = feed_->lost();
   send(each);
 }
 
@@ -379,22 +383,18 @@ void HttpServer::Service::tell_next() {
     return;
   }
   next->round = round_;
-  const std::uint64_t shown = next->viewer->shown();
-  const std::uint64_t lost = next->viewer->lost();
   std::string text = feed_->next(*next->viewer, clock_.now());
-  figures_.live_rows += next->viewer->shown() - shown;
-  figures_.live_lost += next->viewer->lost() - lost;
   if (!text.empty()) tell(*next, {}, std::move(text));
   asio::post(context_, [this] { tell_next(); });
 }
 
 void HttpServer::Service::say_goodbye() {
-  const std::string bye = LiveFeed::bye("the relay stops");
   for (Connection& each : connections_) {
     if (each.stage() != Stages::watching) continue;
     error_code ignored;
     each.socket.non_blocking(true, ignored);
-    static_cast<void>(each.socket.write_some(asio::buffer(bye), ignored));
+    static_cast<void>(
+        each.socket.write_some(asio::buffer(LiveFeed::bye("the relay stops")), ignored));
   }
   context_.stop();
 }

@@ -75,16 +75,16 @@ Result<std::pair<LiveFeed::Viewer, std::string>> LiveFeed::begin(std::string_vie
                                  {"resumed", sequence.has_value()}});
   }
   if (sequence) {
-    text += resumed(viewer, *sequence);
+    text += resumed(viewer, *sequence, now);
   } else {
     if (!last_event_id.empty()) text += event_text("gap", {{"changes", nullptr}});
-    text += snapshot(viewer);
+    text += snapshot(viewer, now);
   }
   return std::pair(std::move(viewer), std::move(text));
 }
 
 // What it missed comes as it would have come, unless the log has let go of it.
-std::string LiveFeed::resumed(Viewer& viewer, std::uint64_t sequence) {
+std::string LiveFeed::resumed(Viewer& viewer, std::uint64_t sequence, Instant now) {
   std::uint64_t let_go = 0;
   {
     const std::lock_guard lock(shared_.mutex);
@@ -96,19 +96,26 @@ std::string LiveFeed::resumed(Viewer& viewer, std::uint64_t sequence) {
     let_go = changes.at(changes.begin()).sequence - sequence - 1;
     viewer.next_ = changes.end();
   }
-  viewer.lost_ += let_go;
-  return event_text("gap", {{"changes", whole_json(let_go)}}) + snapshot(viewer);
+  note_lost(viewer, let_go);
+  return event_text("gap", {{"changes", whole_json(let_go)}}) + snapshot(viewer, now);
 }
 
 // The place in the log was taken before, so that what changes meanwhile comes again.
-std::string LiveFeed::snapshot(Viewer& viewer) {
+std::string LiveFeed::snapshot(Viewer& viewer, Instant now) {
+  Topic& topic = *viewer.topic_;
   cluster::TaskRanking ranking;
-  ranking.filter = viewer.topic_->filter;
+  ranking.filter = topic.filter;
   ranking.limit = kSnapRows;
   std::uint64_t as_of = 0;
   {
     const std::lock_guard lock(shared_.mutex);
     as_of = shared_.as_of;
+    const bool is_fresh = topic.snap.from >= shared_.changes.begin();
+    if (!topic.snap.text.empty() && is_fresh && now - topic.snap_made < kSnapFor) {
+      viewer.next_ = topic.snap.from;
+      note_shown(viewer, topic.snap.rows);
+      return topic.snap.text;
+    }
     viewer.next_ = shared_.changes.end();
   }
   ApiJson rows = ApiJson::array();
@@ -119,11 +126,14 @@ std::string LiveFeed::snapshot(Viewer& viewer) {
     if (!row) continue;
     rows.push_back(task_json(*row, false));
     for (const auto& value : row->values) bytes += value.json.size();
-    viewer.topic_->note_shown(cluster::hash_of(uuid, 0));
+    topic.note_shown(cluster::hash_of(uuid, 0));
     if (bytes > kFrameBytesMax) break;
   }
-  viewer.shown_ += rows.size();
-  return event_text("snap", {{"tasks", rows}}, id_of(as_of));
+  note_shown(viewer, rows.size());
+  topic.snap = {viewer.next_, viewer.next_, event_text("snap", {{"tasks", rows}}, id_of(as_of)),
+                rows.size()};
+  topic.snap_made = now;
+  return topic.snap.text;
 }
 
 LiveFeed::Found LiveFeed::look(const Topic& topic, ChangeLog::Place from) const {
@@ -193,7 +203,7 @@ std::string LiveFeed::next(Viewer& viewer, Instant now) {
     topic.latest = frame(topic, viewer.next_);
   }
   viewer.next_ = topic.latest.to;
-  viewer.shown_ += topic.latest.rows;
+  note_shown(viewer, topic.latest.rows);
   text += topic.latest.text;
   if (now >= viewer.stat_due_) {
     viewer.stat_due_ = now + kStatEvery;
@@ -203,13 +213,13 @@ std::string LiveFeed::next(Viewer& viewer, Instant now) {
 }
 
 // What the log let go of before it was shown, and what the relay itself missed.
-std::string LiveFeed::gaps(Viewer& viewer) const {
+std::string LiveFeed::gaps(Viewer& viewer) {
   const std::lock_guard lock(shared_.mutex);
   std::string text;
   const ChangeLog& changes = shared_.changes;
   if (viewer.next_ < changes.begin()) {
     const std::uint64_t missed = changes.begin() - viewer.next_;
-    viewer.lost_ += missed;
+    note_lost(viewer, missed);
     viewer.next_ = changes.begin();
     text += event_text("gap", {{"changes", whole_json(missed)}});
   }

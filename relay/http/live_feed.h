@@ -34,6 +34,7 @@ class LiveFeed {
   static constexpr std::size_t kFrameBytesMax = 256 << 10;  // and at most one task more
   static constexpr std::size_t kShownMax = 4096;  // tasks of which a filter's viewers are told that
                                                   // it takes them no more
+  static constexpr Duration kSnapFor = std::chrono::seconds(1);  // a snapshot is shown to others
   static constexpr Duration kStatEvery = std::chrono::seconds(1);
 
   // One who looks. Ends before the feed.
@@ -64,6 +65,9 @@ class LiveFeed {
   [[nodiscard]] std::string next(Viewer& viewer, Instant now);
   // The last word; the viewer should come back after a moment.
   [[nodiscard]] static std::string bye(std::string_view reason);
+  // Of all viewers there ever were.
+  [[nodiscard]] std::uint64_t shown() const { return shown_; }
+  [[nodiscard]] std::uint64_t lost() const { return lost_; }
 
  private:
   // A task that changed, and where the change is in the log.
@@ -89,21 +93,34 @@ class LiveFeed {
     Frame latest;
     std::unordered_set<std::uint64_t> shown;  // hashes of tasks
     std::deque<std::uint64_t> shown_order;
+    Frame snap;  // good for those who come within kSnapFor
+    Instant snap_made{};
     void note_shown(std::uint64_t hash);
   };
 
   [[nodiscard]] Result<std::shared_ptr<Topic>> topic_of(std::string_view query);
-  [[nodiscard]] std::string snapshot(Viewer& viewer);
-  [[nodiscard]] std::string resumed(Viewer& viewer, std::uint64_t sequence);
+  [[nodiscard]] std::string snapshot(Viewer& viewer, Instant now);
+  [[nodiscard]] std::string resumed(Viewer& viewer, std::uint64_t sequence, Instant now);
   [[nodiscard]] Found look(const Topic& topic, cluster::ChangeLog::Place from) const;
   [[nodiscard]] Frame frame(Topic& topic, cluster::ChangeLog::Place from) const;
-  [[nodiscard]] std::string gaps(Viewer& viewer) const;
+  [[nodiscard]] std::string gaps(Viewer& viewer);
   [[nodiscard]] std::string stat(const Viewer& viewer) const;
   [[nodiscard]] std::string id_of(std::uint64_t sequence) const;
   // The sequence in an `id:` of ours; nothing if it is another relay's, or of an earlier life.
   [[nodiscard]] std::optional<std::uint64_t> sequence_in(std::string_view id) const;
 
+  void note_shown(Viewer& viewer, std::uint64_t rows) {
+    viewer.shown_ += rows;
+    shown_ += rows;
+  }
+  void note_lost(Viewer& viewer, std::uint64_t changes) {
+    viewer.lost_ += changes;
+    lost_ += changes;
+  }
+
   const cluster::SharedState& shared_;
+  std::uint64_t shown_ = 0;
+  std::uint64_t lost_ = 0;
   std::map<std::string, std::weak_ptr<Topic>, std::less<>> topics_;
 };
 

@@ -203,10 +203,18 @@ TEST_F(Live, AFrameHasItsBound) {
 
 TEST_F(Live, RefusesWhatIsNoFilter) { EXPECT_FALSE(feed_.begin("stat:x", "", now_)); }
 
-TEST_F(Live, ABackwardReadersPlaceIsNobodyElses) {
+TEST_F(Live, WhoComesAtTheSameTimeIsShownTheSameSnapshot) {
+  tell(R"(started A 1 100 uuid="a")");
+  begin();
+  tell(R"(started A 2 100 uuid="b")");
+  EXPECT_EQ(uuids(begin().at(1).data["tasks"]), "a");
+  EXPECT_EQ(uuids(next().at(0).data["tasks"]), "b") << "from where that was made";
+}
+
+TEST_F(Live, ASlowReadersPlaceIsNobodyElses) {
   begin();
   tell(R"(started A 1 100 uuid="a")");
-  auto other = feed_.begin("", "", now_);
+  auto other = feed_.begin("", "", now_ + LiveFeed::kSnapFor);
   ASSERT_TRUE(other);
   tell(R"(started A 2 100 uuid="b")");
   EXPECT_EQ(uuids(said(feed_.next(other->first, now_)).at(0).data["tasks"]), "b");
