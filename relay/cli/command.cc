@@ -74,6 +74,11 @@ std::vector<std::string> environment() {
 
 bool is_terminal(int fd) { return ::isatty(fd) == 1; }
 
+bool wants_colours(int fd) {
+  const char* const no_color = std::getenv("NO_COLOR");
+  return is_terminal(fd) && (no_color == nullptr || *no_color == '\0');
+}
+
 void watch_for_interrupt() {
   struct sigaction action {};
   action.sa_handler = [](int) { g_interrupted = 1; };

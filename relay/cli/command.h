@@ -58,6 +58,8 @@ inline constexpr const char* kHttpRelay = "http://127.0.0.1:7680";
 
 // True if people look at it, rather than a pipe or a file.
 [[nodiscard]] bool is_terminal(int fd);
+// A terminal, and no NO_COLOR in the environment (no-color.org).
+[[nodiscard]] bool wants_colours(int fd);
 
 // Makes SIGINT and SIGTERM set a flag and end blocking calls, for commands that run until Ctrl-C.
 void watch_for_interrupt();

@@ -58,7 +58,7 @@ class Dump final : public Follower {
   bool metadata_;
   bool json_;
   Output output_ = Output::to_stdout();
-  EventText text_;
+  EventText text_{wants_colours(STDOUT_FILENO)};
   std::uint64_t events_ = 0;
   std::uint64_t gaps_ = 0;
   std::uint64_t missing_ = 0;
@@ -82,8 +82,9 @@ void add_dump(CLI::App& app, Run& run) {
   CLI::App* command = app.add_subcommand("dump", "Follow events");
   add_follow_options(*command, options->follow);
   command
-      ->add_option("--format", options->format,
-                   "text (default on a terminal) or json (one event a line)")
+      ->add_option(
+          "--format", options->format,
+          "text (default on a terminal; as celery events --dump) or json (one event a line)")
       ->check(CLI::IsMember({"text", "json"}));
   command->add_flag("--metadata", options->metadata,
                     "json: wrap each event with its sequence and routing key");

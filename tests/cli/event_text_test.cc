@@ -1,5 +1,6 @@
 #include "relay/cli/event_text.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace xylem::cli {
@@ -9,16 +10,35 @@ Receiver::Event event(std::string_view body, std::string_view key = "task.sent")
   return {Epoch{7}, Sequence{40}, key, body, 1'700'000'000'250'000, 1'700'000'000'300'000};
 }
 
-// What follows the time, which depends on the local time zone.
-std::string rest_of(const std::string& line) { return line.substr(line.find(' ') + 1); }
-
-TEST(EventText, ShowsNodeTypeTaskAndTheRest) {
+TEST(EventText, IsWhatCelerysDumperPrints) {
   constexpr std::string_view kBody =
       R"json({"type":"task-received","hostname":"celery@w","uuid":"u1","name":"proj.add",)json"
-      R"json("args":"(1, 2)","kwargs":"{}","eta":null})json";
+      R"json("args":"(1, 2)","kwargs":"{}","eta":null,"timestamp":1700000000.25,"n":{"a":[1.0,true]}})json";
   EventText text;
-  EXPECT_EQ(rest_of(text.line(event(kBody))),
-            "celery@w                 task-received    proj.add[u1] args=(1, 2)");
+  EXPECT_EQ(text.line(event(kBody)),
+            "celery@w [2023-11-14 22:13:20.250000] task received: proj.add(u1) args=(1, 2) "
+            "kwargs={} eta=None, n={'a': [1.0, True]}");
+}
+
+TEST(EventText, ColoursWhatWentWrong) {
+  EventText text(true);
+  const std::string body =
+      R"({"type":"task-failed","uuid":"u","hostname":"\u001b[2J","timestamp":1})";
+  EXPECT_EQ(text.line(event(body)), "\\x1b[2J [1970-01-01 00:00:01] \x1b[35mtask failed\x1b[0m  ");
+}
+
+TEST(EventText, ForgetsTheTaskThatWasLongestUnheardOf) {
+  EventText text;
+  const auto said = [&](std::string_view type, int task) {
+    return text.line(event(
+        fmt::format(R"({{"type":"{}","uuid":"{}","name":"n","args":"","kwargs":"","timestamp":1}})",
+                    type, task)));
+  };
+  for (int task = 0; task < 4095; ++task) static_cast<void>(said("task-received", task));
+  EXPECT_NE(said("task-started", 0).find("n(0) args="), std::string::npos);
+  static_cast<void>(said("task-received", 4095));
+  EXPECT_NE(said("task-started", 0).find("n(0) args="), std::string::npos);
+  EXPECT_EQ(said("task-started", 1).find("n(1) args="), std::string::npos);
 }
 
 TEST(EventText, MarksWhatIsReplayed) {
@@ -30,13 +50,6 @@ TEST(EventText, MarksWhatIsReplayed) {
             R"({"epoch":7,"sequence":40,"key":"task.sent","received_us":1700000000300000,)"
             R"("replayed":true,"event":{"type":"task-sent"}})");
   EXPECT_EQ(json_line(past, false), R"({"type":"task-sent"})");
-}
-
-TEST(EventText, RemembersTheNameOfATask) {
-  EventText text;
-  static_cast<void>(text.line(event(R"({"type":"task-received","uuid":"u1","name":"proj.add"})")));
-  EXPECT_NE(text.line(event(R"({"type":"task-started","uuid":"u1"})")).find("proj.add[u1]"),
-            std::string::npos);
 }
 
 TEST(EventText, IsHarmlessForATerminal) {
@@ -65,7 +78,7 @@ TEST(JsonLine, CarriesTheSequenceWhenAsked) {
 
 TEST(GapLine, SaysWhatIsMissing) {
   const Gap gap{Epoch{7}, Sequence{91}, Sequence{140}, 12, GapReason::overflow};
-  EXPECT_EQ(text_line(gap), "-- gap: 12 events missing, sequence 91 to 140 (overflow)");
+  EXPECT_EQ(text_line(gap), "-> gap: 12 events missing, sequence 91 to 140 (overflow)");
   EXPECT_EQ(
       json_line(gap),
       R"({"type":"xylem-gap","epoch":7,"first":91,"last":140,"count":12,"reason":"overflow"})");

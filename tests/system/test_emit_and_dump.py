@@ -1,6 +1,6 @@
 """The commands people meet first: xylem emit and xylem dump."""
+import io
 import json
-import re
 import subprocess
 
 import pytest
@@ -91,20 +91,39 @@ def test_seconds_stops_after_so_long_and_exits_0(relay, start_dump):
 def text_dump(relay, limit):
     dump = subprocess.Popen([XYLEM, "dump", "--connect", relay.stream, "--format", "text",
                              "--limit", str(limit), "--name", "text"], stdout=subprocess.PIPE,
-                            env=clean_environment(TZ="UTC"))
+                            env=clean_environment(TZ="America/New_York"))
     relay.await_subscriber("text")
     return dump
 
 
-def test_text_lines_say_time_node_type_task_and_fields(relay, push):
-    dump = text_dump(relay, 2)
-    push.event("task-received", uuid="u1", name="proj.add", hostname="celery@a",
-               timestamp=3661.25)
-    push.event("task-succeeded", uuid="u1", hostname="celery@a", timestamp=3662, runtime=0.5)
-    lines = dump.communicate(timeout=15)[0].decode().splitlines()
-    assert [re.sub(" +", " ", line) for line in lines] == [
-        "01:01:01.250 celery@a task-received proj.add[u1]",
-        "01:01:02.000 celery@a task-succeeded proj.add[u1] runtime=0.5"]
+EVENTS_OF_CELERY = [
+    {"type": "worker-online", "hostname": "celery@a", "timestamp": 3661.25, "freq": 2.0,
+     "sw_ident": "py-celery", "sw_ver": "5.2.6", "sw_sys": "Linux", "clock": 1, "pid": 7},
+    {"type": "worker-heartbeat", "hostname": "celery@a", "timestamp": 1700000000.1234567,
+     "loadavg": [0.5, 1, 2.25], "active": 0, "processed": 12345678901234567},
+    {"type": "worker-offline", "hostname": "celery@a", "timestamp": 3661},
+    {"type": "task-sent", "hostname": "gen@b", "uuid": "u1", "name": "proj.add",
+     "args": "(1, 'é')", "kwargs": "{}", "timestamp": 3662, "eta": None, "parent_id": None},
+    {"type": "task-started", "hostname": "celery@a", "uuid": "u1", "timestamp": 3663.999999},
+    {"type": "task-succeeded", "hostname": "celery@a", "uuid": "u1", "timestamp": 3664.5,
+     "result": "'it\\'s'", "runtime": 1e-07},
+    {"type": "task-failed", "hostname": "celery@a", "uuid": "unknown", "timestamp": 3665,
+     "exception": "ValueError(\"no\")", "expired": False, "signum": 9},
+    {"type": "task-custom-one", "hostname": "celery@a", "uuid": "u1", "timestamp": 3666,
+     "name": "stays", "deep": {"k": ["it's", 'say "x"', "both ' and \"", 1e22, 1e16, -0.0]}},
+    {"type": "group-thing", "hostname": "celery@a", "timestamp": 3667, "Z": 1, "a": True},
+]
+
+
+def test_text_lines_are_those_of_celery_events_dump(relay, push):
+    from celery.events.dumper import Dumper
+    expected = io.StringIO()
+    for event in EVENTS_OF_CELERY:
+        Dumper(out=expected).on_event(dict(event))
+    dump = text_dump(relay, len(EVENTS_OF_CELERY))
+    for event in EVENTS_OF_CELERY:
+        push.frames(event["type"].replace("-", ".").encode(), json.dumps(event).encode())
+    assert dump.communicate(timeout=15)[0].decode() == expected.getvalue()
 
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\r\n\x00\x9b31m\x7f\u0085"
