@@ -3,12 +3,14 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
+import urllib.request
 
 import zmq
-from until import read
+from until import read, until
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 BINARY = os.environ.get('XYLEM_BIN', str(REPOSITORY / 'build/release/bin/xylem'))
@@ -32,13 +34,20 @@ class Relay:
             self._process = subprocess.Popen(
                 [BINARY, 'serve', '--set', f'push.listen={self.push}', '--set', 'acked.listen=off',
                  '--set', f'publish.listen={self.publish}',
-                 '--set', f'stream.listen={self._stream}', '--set', 'http.listen=off'],
+                 '--set', f'stream.listen={self._stream}',
+                 '--set', 'http.listen=http://127.0.0.1:0'],
                 stdout=log, stderr=log)
         return self
 
     def subscriber(self):
         """Return a subscriber to every event, once events are known to come through to it."""
         return Subscriber(self._context, self.push, self.publish)
+
+    def ask(self, path):
+        """Return what the API answers."""
+        place = until(lambda: re.findall(r'info http +(http\S+)', self._log.read_text()))[-1]
+        with urllib.request.urlopen(f'{place}/api/v1/{path}', timeout=10) as answer:
+            return json.load(answer)
 
     def kill(self):
         """End it as a crash would."""

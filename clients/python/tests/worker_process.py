@@ -95,6 +95,11 @@ class Worker:
             self._process.terminate()
         return self._process.wait(seconds)
 
+    def kill(self):
+        """End it as the kernel does when memory runs out; its pool's processes see it and end."""
+        self._process.kill()
+        self._process.wait()
+
     def close(self):
         if self._process.poll() is None:
             self._process.kill()
