@@ -157,7 +157,7 @@ constexpr std::array<MetricInfo, kMetricCount> kTable{{
     {Metric::state_refused, "xylem_state_refused_events_total", counter,
      "Events that the state could not use; docs/cluster.md has the reasons.", "reason"},
     {Metric::state_evicted, "xylem_state_evicted_tasks_total", counter,
-     "Tasks that left to make room: finished before running, the oldest first.", "reason"},
+     "Tasks that left to make room: finished before running, what changed longest ago first.", "reason"},
     {Metric::state_cut_values, "xylem_state_cut_values_total", counter,
      "Values of fields that were too long to be kept whole.", ""},
     {Metric::state_dropped_sightings, "xylem_state_dropped_sightings_total", counter,
