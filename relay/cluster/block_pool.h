@@ -14,7 +14,7 @@ class BlockPool {
  public:
   static constexpr std::size_t kGrain = 16;
   static constexpr std::size_t kPooledMax = 512;  // larger blocks come from the heap
-  static constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
+  static constexpr std::size_t kChunkBytes = std::size_t{64} << 10;
 
   BlockPool() = default;
   BlockPool(const BlockPool&) = delete;

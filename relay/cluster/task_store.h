@@ -115,7 +115,7 @@ class TaskStore {
   [[nodiscard]] std::size_t bytes() const;
 
  private:
-  static constexpr std::size_t kChunk = 4096;
+  static constexpr std::size_t kChunk = 256;
   // Not touched before a task is in it.
   struct Chunk {
     alignas(Task) std::array<std::byte, kChunk * sizeof(Task)> bytes;

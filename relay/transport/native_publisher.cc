@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "relay/zmtp/frame_header.h"
-
 namespace xylem {
 
 NativePublisher::NativePublisher(const SocketOptions& options, const IpcAccess& access,
