@@ -18,25 +18,11 @@ generated_schema, start_relay = _system.generated_schema, _system.start_relay
 relay, subscribe, start_dump = _system.relay, _system.subscribe, _system.start_dump
 
 from acked_source import AckedSource  # noqa: E402  needs tests/system on the path
-from fault_proxy import FaultProxy  # noqa: E402
 from lives import Lives  # noqa: E402
 from oracle import Oracle  # noqa: E402
+from proxies import start_proxy  # noqa: E402, F401
 from resuming_stream import ResumingStream  # noqa: E402
 from write_faults import WriteFaults, library  # noqa: E402
-
-
-@pytest.fixture
-def start_proxy():
-    """start_proxy(relay.acked) is a FaultProxy that is ended with its test."""
-    proxies = []
-
-    def start(target, **options):
-        proxies.append(FaultProxy(target, **options).start())
-        return proxies[-1]
-
-    yield start
-    for proxy in proxies:
-        proxy.stop()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ folder, context = _system.folder, _system.context
 generated_schema, start_relay = _system.generated_schema, _system.start_relay
 push, subscribe, stream = _system.push, _system.subscribe, _system.stream
 
-from fault_proxy import FaultProxy  # noqa: E402  needs tests/chaos on the path
+from proxies import start_proxy  # noqa: E402, F401  needs tests/chaos on the path
 
 
 @pytest.fixture(params=["native", "libzmq"])
@@ -41,17 +41,3 @@ def relay(start_engine):
 def native(start_relay):
     """start_relay() with native sockets, for what libzmq does not bound."""
     return lambda settings=None: start_relay({"transport.engine": "native", **(settings or {})})
-
-
-@pytest.fixture
-def start_proxy():
-    """start_proxy(relay.push) is a FaultProxy that is ended with its test."""
-    proxies = []
-
-    def start(target, **options):
-        proxies.append(FaultProxy(target, **options).start())
-        return proxies[-1]
-
-    yield start
-    for proxy in proxies:
-        proxy.stop()
