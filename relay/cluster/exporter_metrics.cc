@@ -149,20 +149,13 @@ void ExporterMetrics::pass_time(const Silence& silence) {
 }
 
 void ExporterMetrics::forget(const std::string& host) {
-  const auto leave = [&](LabelSets& sets, std::size_t label, auto remove) {
-    for (LabelSets::Number set = LabelSets::kOther + 1; set < sets.end(); ++set) {
-      if (!sets.is(set, label, host)) continue;
-      remove(set);
-      sets.remove(set);
-    }
-  };
-  leave(by_task_, 0, [this](LabelSets::Number set) {
+  by_task_.remove_all(0, host, [this](LabelSets::Number set) {
     for (MetricFamily& counter : counters_) counter.remove(set);
     runtime_.remove(set);
     queue_wait_.remove(set);
   });
-  leave(by_exception_, 1, [this](LabelSets::Number set) { failed_.remove(set); });
-  leave(by_host_, 0, [this](LabelSets::Number set) {
+  by_exception_.remove_all(1, host, [this](LabelSets::Number set) { failed_.remove(set); });
+  by_host_.remove_all(0, host, [this](LabelSets::Number set) {
     up_.remove(set);
     active_.remove(set);
   });

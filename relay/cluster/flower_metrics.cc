@@ -97,11 +97,9 @@ void FlowerMetrics::pass_time(const Silence& silence) {
 
 void FlowerMetrics::forget(const std::string& worker) {
   const auto leave = [&](LabelSets& sets, std::initializer_list<MetricFamily*> families) {
-    for (LabelSets::Number set = LabelSets::kOther + 1; set < sets.end(); ++set) {
-      if (!sets.is(set, 0, worker)) continue;
+    sets.remove_all(0, worker, [&](LabelSets::Number set) {
       for (MetricFamily* const family : families) family->remove(set);
-      sets.remove(set);
-    }
+    });
   };
   leave(by_type_, {&events_});
   leave(by_task_, {&runtime_, &prefetch_time_, &prefetched_});

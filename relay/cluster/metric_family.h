@@ -45,6 +45,15 @@ class LabelSets {
   [[nodiscard]] bool is(Number set, std::size_t label, std::string_view value) const;
   // Its number is given again.
   void remove(Number set);
+  // Removes those whose label of this place has this value, each after `leave(set)`.
+  template <class Leave>
+  void remove_all(std::size_t label, std::string_view value, Leave leave) {
+    for (Number set = kOther + 1; set < end(); ++set) {
+      if (!is(set, label, value)) continue;
+      leave(set);
+      remove(set);
+    }
+  }
   // `name="value",…`, without braces; "" for what was removed.
   [[nodiscard]] const std::string& text(Number set) const { return texts_[set]; }
   // Every number is below.
