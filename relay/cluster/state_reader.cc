@@ -82,11 +82,6 @@ TaskRow StateReader::row_of(TaskNumber number) const {
   return row;
 }
 
-bool StateReader::takes(const TaskQuery& query, TaskNumber number) const {
-  return query.filter.matches_all() ||
-         query.filter.matches(TaskSubject(shared_.state, number), shared_.now_us);
-}
-
 TaskPage StateReader::tasks(const TaskQuery& query) const {
   return query.order == TaskOrder::place ? tasks_in_place(query) : tasks_in_order(query);
 }
@@ -108,7 +103,7 @@ TaskPage StateReader::tasks_in_place(const TaskQuery& query) const {
         return page;
       }
       ++page.searched;
-      if (takes(query, number)) {
+      if (takes(query.filter, shared_.state, number, shared_.now_us)) {
         page.rows.push_back(row_of(number));
         looked += 16;  // copying takes longer than looking
       }
@@ -149,7 +144,7 @@ std::vector<StateReader::Found> StateReader::first_of(const TaskQuery& query,
                             ? std::optional(static_cast<double>(task.changed_us))
                             : elapsed_of(Life(task.newest), shared_.now_us);
       if (!rank || (best.size() == limit && *rank <= best.front().rank)) continue;
-      if (!takes(query, number)) continue;
+      if (!takes(query.filter, shared_.state, number, shared_.now_us)) continue;
       best.push_back({*rank, number, task.hash});
       std::push_heap(best.begin(), best.end(), std::greater<>());
       if (best.size() <= limit) continue;

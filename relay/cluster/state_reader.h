@@ -145,7 +145,6 @@ class StateReader {
   [[nodiscard]] TaskPage tasks_in_place(const TaskQuery& query) const;
   [[nodiscard]] TaskPage tasks_in_order(const TaskQuery& query) const;
   [[nodiscard]] std::vector<Found> first_of(const TaskQuery& query, TaskPage& page) const;
-  [[nodiscard]] bool takes(const TaskQuery& query, TaskNumber number) const;
   [[nodiscard]] TaskRow row_of(TaskNumber number) const;
   [[nodiscard]] TaskRow::Relative relative(std::string_view relation, std::string_view uuid) const;
   [[nodiscard]] WorkerRow row_of(const Worker& worker) const;

@@ -57,10 +57,7 @@ std::vector<std::string> ranked_tasks(const SharedState& shared, const TaskRanki
     for (; number < stop && searched < StateReader::kSearchMax; ++number) {
       if (!tasks.at(number).in_use) continue;
       ++searched;
-      if (!ranking.filter.matches_all() &&
-          !ranking.filter.matches(TaskSubject(shared.state, number), shared.now_us)) {
-        continue;
-      }
+      if (!takes(ranking.filter, shared.state, number, shared.now_us)) continue;
       best.push_back(ranked(shared.state, number, ranking.key));
       std::push_heap(best.begin(), best.end(), before);
       if (best.size() <= wanted) continue;

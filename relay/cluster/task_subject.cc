@@ -73,4 +73,8 @@ std::string_view TaskSubject::json(FilterKey key) const {
   }
 }
 
+bool takes(const Filter& filter, const State& state, TaskNumber number, std::int64_t now_us) {
+  return filter.matches_all() || filter.matches(TaskSubject(state, number), now_us);
+}
+
 }  // namespace xylem::cluster

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "relay/cluster/state.h"
+#include "relay/filter/filter.h"
 #include "relay/filter/filter_key.h"
 
 namespace xylem::cluster {
@@ -27,5 +28,9 @@ class TaskSubject final : public FilterSubject {
   mutable std::optional<Life> life_;
   mutable std::string text_;
 };
+
+// Whether the filter takes the task. What takes everything looks at nothing.
+[[nodiscard]] bool takes(const Filter& filter, const State& state, TaskNumber number,
+                         std::int64_t now_us);
 
 }  // namespace xylem::cluster

@@ -6,7 +6,6 @@
 #include <charconv>
 
 #include "relay/cluster/state_reader.h"
-#include "relay/cluster/task_ranking.h"
 #include "relay/cluster/task_subject.h"
 #include "relay/http/api_json.h"
 
@@ -103,9 +102,10 @@ std::string LiveFeed::resumed(Viewer& viewer, std::uint64_t sequence, Instant no
 // The place in the log was taken before, so that what changes meanwhile comes again.
 std::string LiveFeed::snapshot(Viewer& viewer, Instant now) {
   Topic& topic = *viewer.topic_;
-  cluster::TaskRanking ranking;
-  ranking.filter = topic.filter;
-  ranking.limit = kSnapRows;
+  cluster::TaskQuery query;
+  query.filter = topic.filter;
+  query.order = cluster::TaskOrder::changed;
+  query.limit = kSnapRows;
   std::uint64_t as_of = 0;
   {
     const std::lock_guard lock(shared_.mutex);
@@ -119,14 +119,11 @@ std::string LiveFeed::snapshot(Viewer& viewer, Instant now) {
     viewer.next_ = shared_.changes.end();
   }
   ApiJson rows = ApiJson::array();
-  const StateReader reader(shared_);
   std::size_t bytes = 0;
-  for (const std::string& uuid : ranked_tasks(shared_, ranking)) {
-    const auto row = reader.task(uuid);
-    if (!row) continue;
-    rows.push_back(task_json(*row, false));
-    for (const auto& value : row->values) bytes += value.json.size();
-    topic.note_shown(cluster::hash_of(uuid, 0));
+  for (const cluster::TaskRow& row : StateReader(shared_).tasks(query).rows) {
+    rows.push_back(task_json(row, false));
+    for (const auto& value : row.values) bytes += value.json.size();
+    topic.note_shown(cluster::hash_of(row.uuid, 0));
     if (bytes > kFrameBytesMax) break;
   }
   note_shown(viewer, rows.size());
@@ -150,9 +147,7 @@ LiveFeed::Found LiveFeed::look(const Topic& topic, ChangeLog::Place from) const 
     const cluster::Task& task = tasks.at(change.task);
     const bool is_it = task.in_use && static_cast<std::uint32_t>(task.hash) == change.hash;
     if (!is_it || !seen.insert(change.task).second) continue;
-    const bool is_taken =
-        topic.filter.matches_all() ||
-        topic.filter.matches(cluster::TaskSubject(shared_.state, change.task), shared_.now_us);
+    const bool is_taken = cluster::takes(topic.filter, shared_.state, change.task, shared_.now_us);
     const std::uint64_t hash = cluster::hash_of(task.uuid(), 0);
     if (!is_taken && !topic.shown.contains(hash)) continue;
     found.changed.push_back({found.next, std::string(task.uuid()), hash, is_taken});

@@ -3,10 +3,12 @@
 
 #include "relay/http/live_feed.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
+#include "relay/cluster/state_reader.h"
 #include "tests/cluster/life_stories.h"
 
 namespace xylem {
@@ -84,6 +86,23 @@ TEST_F(Live, BeginsWithWhatThereIs) {
   EXPECT_EQ(uuids(first[1].data["tasks"]), "ba");
   EXPECT_EQ(first[1].id, "77.2");
   EXPECT_TRUE(next().empty());
+}
+
+TEST(LiveFeed, BeginsWithTheLatestAlsoOfMoreTasksThanAreSearched) {
+  cluster::State::Options options;
+  options.tasks_max = 2 * cluster::StateReader::kSearchMax;
+  cluster::SharedState shared{options};
+  for (std::size_t task = 0; task <= cluster::StateReader::kSearchMax; ++task) {
+    const auto line = fmt::format(R"(started A {} 100 uuid="t{}")", task + 1, task);
+    cluster::testing::tell(shared.state, cluster::testing::story_event(line), kNowUs);
+  }
+  LiveFeed feed(shared);
+  const auto begun = feed.begin("", "", Instant{});
+  ASSERT_TRUE(begun);
+  const auto first = said(begun->second);
+  ASSERT_EQ(first.size(), 2u);
+  EXPECT_EQ(first[1].data["tasks"][0]["uuid"],
+            fmt::format("t{}", cluster::StateReader::kSearchMax));
 }
 
 TEST_F(Live, TellsTheLatestOfEachTaskThatChanged) {
